@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include "core/cfut-cell-private.h"
+#include "cfut-executor.h"
+#include "cfut-task-private.h"
+
+G_BEGIN_DECLS
+
+/* How an executor of the library's own takes tasks, without a CfutWork for each. */
+typedef struct {
+  /* Takes over a reference. */
+  void      (*enqueue)   (CfutExecutor      *self,
+                          CfutTask          *task);
+  /* Any number of times. */
+  void      (*stop)      (CfutExecutor      *self,
+                          CfutShutdownFlags  flags);
+  /* Settles some time after stop; as long as the executor. */
+  CfutCell *(*get_ended) (CfutExecutor      *self);
+  /* Whether a task of it runs on this thread. */
+  gboolean  (*runs_here) (CfutExecutor      *self);
+} CfutExecutorEngine;
+
+void cfut_executor_set_engine (CfutExecutor             *self,
+                               const CfutExecutorEngine *engine);
+
+GError *cfut_executor_shut_down_error (void);
+
+G_END_DECLS

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* The executor: what all executors have in common. Tasks go to an engine: that of a library's own
+ * executor, or the one here, which makes a CfutWork of each for the execute function of a derived class.
+ *
+ * Threads: any.
+ * Locks: none of its own; the work log's.
+ * Owns: the log of a derived executor's open work.
+ * Invariants:
+ * 1. submit always returns a future that settles: after shutdown it is rejected, and the function's data released
+ *    on the owner's context as ever.
+ * 2. An executor that is dropped finishes what it took; nothing here waits for that.
+ * Not here: threads, queues. */
+
+#include <glib/gi18n-lib.h>
+
+#include "core/cfut-thread-private.h"
+#include "cfut-error.h"
+#include "cfut-executor-private.h"
+#include "cfut-wait-private.h"
+#include "cfut-work-private.h"
+
+/**
+ * CfutExecutor:
+ *
+ * Takes work and gives futures.
+ *
+ * [class@Cfut.ThreadExecutor] runs functions on threads. Other executors are derived from this class by
+ * implementing `execute`.
+ *
+ * An executor may be dropped at any time: what it took is still run. All methods may be called on any
+ * thread.
+ *
+ * Since: 1.0
+ */
+
+typedef struct {
+  const CfutExecutorEngine *engine;
+  CfutWorkLog *log;  /* (nullable): of a derived executor */
+  _Atomic gboolean shut_down;
+} CfutExecutorPrivate;
+
+typedef enum {
+  PROP_MAX_WORKERS = 1,
+  PROP_N_PENDING,
+  PROP_N_RUNNING,
+  PROP_N_COMPLETED,
+  PROP_CAN_RUN_FUNCTIONS
+} ExecutorProperty;
+
+static GParamSpec *properties[PROP_CAN_RUN_FUNCTIONS + 1];
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (CfutExecutor, cfut_executor, G_TYPE_OBJECT)
+
+static inline CfutExecutorPrivate *
+executor_get (CfutExecutor *self)
+{
+  return cfut_executor_get_instance_private (self);
+}
+
+GError *
+cfut_executor_shut_down_error (void)
+{
+  return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_SHUT_DOWN,
+                              _("The executor was shut down and takes no more tasks"));
+}
+
+static void
+log_enqueue (CfutExecutor *self,
+             CfutTask     *task)
+{
+  CfutExecutorPrivate *priv = executor_get (self);
+  CfutWork *work = cfut_work_new (priv->log, task);
+
+  if (work == NULL)
+    {
+      cfut_future_reject_pending (CFUT_FUTURE (task), cfut_executor_shut_down_error ());
+      cfut_future_release (CFUT_FUTURE (task));
+      return;
+    }
+
+  CFUT_EXECUTOR_GET_CLASS (self)->execute (self, work);
+}
+
+static void
+log_stop (CfutExecutor      *self,
+          CfutShutdownFlags  flags)
+{
+  CfutExecutorPrivate *priv = executor_get (self);
+  CfutExecutorClass *klass = CFUT_EXECUTOR_GET_CLASS (self);
+  GPtrArray *futures;
+
+  cfut_work_log_close (priv->log);
+
+  futures = cfut_work_log_dup (priv->log);
+  for (guint i = 0; i < futures->len; i++)
+    {
+      CfutFuture *future = futures->pdata[i];
+      gboolean runs = cfut_future_get_state (future) == CFUT_STATE_RUNNING;
+
+      if (flags & (runs ? CFUT_SHUTDOWN_CANCEL_RUNNING : CFUT_SHUTDOWN_CANCEL_PENDING))
+        cfut_future_cancel (future);
+      cfut_future_release (future);
+    }
+  g_ptr_array_unref (futures);
+
+  if (klass->shutdown != NULL)
+    klass->shutdown (self, flags);
+}
+
+static CfutCell *
+log_get_ended (CfutExecutor *self)
+{
+  return &executor_get (self)->log->ended;
+}
+
+static gboolean
+log_runs_here (CfutExecutor *self)
+{
+  return cfut_thread_get ()->serving == executor_get (self)->log;
+}
+
+static const CfutExecutorEngine log_engine = {
+  .enqueue = log_enqueue,
+  .stop = log_stop,
+  .get_ended = log_get_ended,
+  .runs_here = log_runs_here,
+};
+
+/* In the instance's init. */
+void
+cfut_executor_set_engine (CfutExecutor             *self,
+                          const CfutExecutorEngine *engine)
+{
+  CfutExecutorPrivate *priv = executor_get (self);
+
+  priv->engine = engine;
+  g_clear_pointer (&priv->log, cfut_work_log_unref);
+}
+
+static void
+cfut_executor_execute (CfutExecutor *self,
+                       CfutWork     *work)
+{
+  GError *error = g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                               _("An executor of type %s runs no functions"), G_OBJECT_TYPE_NAME (self));
+
+  cfut_work_reject (work, error);
+  cfut_work_unref (work);
+  g_error_free (error);
+}
+
+static void
+cfut_executor_get_counts (CfutExecutor *self,
+                          guint64      *n_pending,
+                          guint64      *n_running,
+                          guint64      *n_completed)
+{
+  CfutWorkLog *log = executor_get (self)->log;
+
+  if (log != NULL)
+    cfut_work_log_get_counts (log, n_pending, n_running, n_completed);
+}
+
+static void
+executor_counts (CfutExecutor *self,
+                 guint64      *n_pending,
+                 guint64      *n_running,
+                 guint64      *n_completed)
+{
+  *n_pending = *n_running = *n_completed = 0;
+  CFUT_EXECUTOR_GET_CLASS (self)->get_counts (self, n_pending, n_running, n_completed);
+}
+
+static void
+cfut_executor_finalize (GObject *object)
+{
+  CfutExecutorPrivate *priv = executor_get (CFUT_EXECUTOR (object));
+
+  g_clear_pointer (&priv->log, cfut_work_log_unref);
+
+  G_OBJECT_CLASS (cfut_executor_parent_class)->finalize (object);
+}
+
+static void
+cfut_executor_get_property (GObject    *object,
+                            guint       id,
+                            GValue     *value,
+                            GParamSpec *pspec)
+{
+  CfutExecutor *self = CFUT_EXECUTOR (object);
+
+  switch ((ExecutorProperty) id)
+    {
+    case PROP_MAX_WORKERS:
+      g_value_set_uint (value, cfut_executor_get_max_workers (self));
+      break;
+    case PROP_N_PENDING:
+      g_value_set_uint64 (value, cfut_executor_get_n_pending (self));
+      break;
+    case PROP_N_RUNNING:
+      g_value_set_uint64 (value, cfut_executor_get_n_running (self));
+      break;
+    case PROP_N_COMPLETED:
+      g_value_set_uint64 (value, cfut_executor_get_n_completed (self));
+      break;
+    case PROP_CAN_RUN_FUNCTIONS:
+      g_value_set_boolean (value, cfut_executor_can_run_functions (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+cfut_executor_class_init (CfutExecutorClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = cfut_executor_finalize;
+  object_class->get_property = cfut_executor_get_property;
+  klass->execute = cfut_executor_execute;
+  klass->get_counts = cfut_executor_get_counts;
+
+  /**
+   * CfutExecutor:max-workers: (getter get_max_workers)
+   *
+   * How many functions may run at once; 0 where the executor does not say.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_MAX_WORKERS] =
+    g_param_spec_uint ("max-workers", NULL, NULL, 0, G_MAXUINT, 0,
+                       G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:n-pending: (getter get_n_pending)
+   *
+   * How many tasks have not been started. Not notified: ask when it is needed.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_N_PENDING] =
+    g_param_spec_uint64 ("n-pending", NULL, NULL, 0, G_MAXUINT64, 0,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:n-running: (getter get_n_running)
+   *
+   * How many tasks are running. Not notified.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_N_RUNNING] =
+    g_param_spec_uint64 ("n-running", NULL, NULL, 0, G_MAXUINT64, 0,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:n-completed: (getter get_n_completed)
+   *
+   * How many tasks' functions have run to their end, well or not. Not notified.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_N_COMPLETED] =
+    g_param_spec_uint64 ("n-completed", NULL, NULL, 0, G_MAXUINT64, 0,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:can-run-functions: (getter can_run_functions)
+   *
+   * Whether [method@Cfut.Executor.submit] runs functions here.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_CAN_RUN_FUNCTIONS] =
+    g_param_spec_boolean ("can-run-functions", NULL, NULL, FALSE,
+                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
+}
+
+static void
+cfut_executor_init (CfutExecutor *self)
+{
+  CfutExecutorPrivate *priv = executor_get (self);
+
+  priv->engine = &log_engine;
+  priv->log = cfut_work_log_new ();
+}
+
+/**
+ * cfut_executor_submit:
+ * @self: an executor
+ * @func: (scope notified) (closure user_data) (destroy destroy): what to run; called once at most, on a
+ *   thread of the executor
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data, after @func has returned or will not be called any more; called on the
+ *   main context of this call, never on a worker
+ *
+ * Has a function run, and returns a future for it.
+ *
+ * The future belongs to the thread-default main context and the thread of this call; within a task, to the
+ * owner of that task. May be called on any thread, and does not block.
+ *
+ * Errors, on the future: what the function fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it fails and says
+ * nothing; %CFUT_FUTURE_ERROR_SHUT_DOWN after a shutdown; %CFUT_FUTURE_ERROR_BROKEN when no thread can
+ * be made; %G_IO_ERROR_NOT_SUPPORTED where the executor runs no functions.
+ *
+ * Returns: (transfer full): the future
+ *
+ * Since: 1.0
+ */
+CfutFuture *
+cfut_executor_submit (CfutExecutor   *self,
+                      CfutTaskFunc    func,
+                      gpointer        user_data,
+                      GDestroyNotify  destroy)
+{
+  CfutTask *task;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+
+  task = cfut_task_new (func, user_data, destroy);
+  executor_get (self)->engine->enqueue (self, g_object_ref (task));
+  cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
+
+  return (CfutFuture *) task;
+}
+
+static void
+executor_stop (CfutExecutor      *self,
+               CfutShutdownFlags  flags)
+{
+  CfutExecutorPrivate *priv = executor_get (self);
+
+  atomic_store (&priv->shut_down, TRUE);
+  priv->engine->stop (self, flags);
+}
+
+/**
+ * cfut_executor_shutdown:
+ * @self: an executor
+ * @flags: what to do with the work that was taken, and whether to wait
+ * @timeout_usec: how long to wait at most, in microseconds, with %CFUT_SHUTDOWN_WAIT; negative for no limit
+ * @error: return location for an error
+ *
+ * Takes no more work. What was taken is still run, unless @flags say otherwise. May be called
+ * again, for example to wait or to cancel after all.
+ *
+ * Errors: %G_IO_ERROR_TIMED_OUT when the work has not ended in time; the executor stays shut
+ * down. %CFUT_FUTURE_ERROR_DEADLOCK when called with %CFUT_SHUTDOWN_WAIT by a task of this executor, which
+ * would wait for itself; it is shut down all the same.
+ *
+ * Returns: %FALSE if waiting failed
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_executor_shutdown (CfutExecutor       *self,
+                        CfutShutdownFlags   flags,
+                        gint64              timeout_usec,
+                        GError            **error)
+{
+  CfutExecutorPrivate *priv;
+  CfutWake wake;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  priv = executor_get (self);
+  executor_stop (self, flags);
+  if (!(flags & CFUT_SHUTDOWN_WAIT))
+    return TRUE;
+
+  if (priv->engine->runs_here (self))
+    {
+      g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
+                           _("A task cannot wait for the end of its own executor"));
+      return FALSE;
+    }
+
+  wake = cfut_cell_block (priv->engine->get_ended (self), cfut_deadline_from_timeout (timeout_usec),
+                          NULL);
+  cfut_owner_reap (cfut_owner_get_current (), G_MAXUINT);
+  if (wake == CFUT_WAKE_FIRED)
+    return TRUE;
+
+  cfut_set_wake_error (error, wake);
+  return FALSE;
+}
+
+/**
+ * cfut_executor_shutdown_async:
+ * @self: an executor
+ * @flags: what to do with the work that was taken
+ * @timeout_usec: how long to wait at most, in microseconds; negative for no limit
+ * @cancellable: (nullable): ends the wait, not the shutdown
+ * @callback: (scope async) (closure user_data): called when all work has ended, or the wait
+ * @user_data: data for @callback
+ *
+ * Shuts down like [method@Cfut.Executor.shutdown] with %CFUT_SHUTDOWN_WAIT, without blocking. @callback is
+ * called on the thread-default main context of this call.
+ *
+ * Since: 1.0
+ */
+void
+cfut_executor_shutdown_async (CfutExecutor        *self,
+                              CfutShutdownFlags    flags,
+                              gint64               timeout_usec,
+                              GCancellable        *cancellable,
+                              GAsyncReadyCallback  callback,
+                              gpointer             user_data)
+{
+  g_return_if_fail (CFUT_IS_EXECUTOR (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  executor_stop (self, flags);
+  cfut_cell_wait_async (executor_get (self)->engine->get_ended (self), self,
+                        cfut_executor_shutdown_async, timeout_usec, cancellable, callback, user_data);
+}
+
+/**
+ * cfut_executor_shutdown_finish:
+ * @self: an executor
+ * @result: what the callback was given
+ * @error: return location for an error
+ *
+ * Ends [method@Cfut.Executor.shutdown_async].
+ *
+ * Returns: %FALSE if the wait ended first, with %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_executor_shutdown_finish (CfutExecutor  *self,
+                               GAsyncResult  *result,
+                               GError       **error)
+{
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * cfut_executor_is_shut_down:
+ * @self: an executor
+ *
+ * Tells whether [method@Cfut.Executor.shutdown] was called.
+ *
+ * Returns: whether the executor takes no more work
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_executor_is_shut_down (CfutExecutor *self)
+{
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
+
+  return atomic_load (&executor_get (self)->shut_down);
+}
+
+/**
+ * cfut_executor_get_max_workers: (get-property max-workers)
+ * @self: an executor
+ *
+ * Tells how many functions may run at once.
+ *
+ * Returns: the number, or 0 where the executor does not say
+ *
+ * Since: 1.0
+ */
+guint
+cfut_executor_get_max_workers (CfutExecutor *self)
+{
+  CfutExecutorClass *klass;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
+
+  klass = CFUT_EXECUTOR_GET_CLASS (self);
+  return klass->get_max_workers != NULL ? klass->get_max_workers (self) : 0;
+}
+
+/**
+ * cfut_executor_get_n_pending: (get-property n-pending)
+ * @self: an executor
+ *
+ * Tells how many tasks have not been started. While other threads submit and run, the number is a
+ * glimpse.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+cfut_executor_get_n_pending (CfutExecutor *self)
+{
+  guint64 n_pending;
+  guint64 n_running;
+  guint64 n_completed;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
+
+  executor_counts (self, &n_pending, &n_running, &n_completed);
+  return n_pending;
+}
+
+/**
+ * cfut_executor_get_n_running: (get-property n-running)
+ * @self: an executor
+ *
+ * Tells how many tasks are running.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+cfut_executor_get_n_running (CfutExecutor *self)
+{
+  guint64 n_pending;
+  guint64 n_running;
+  guint64 n_completed;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
+
+  executor_counts (self, &n_pending, &n_running, &n_completed);
+  return n_running;
+}
+
+/**
+ * cfut_executor_get_n_completed: (get-property n-completed)
+ * @self: an executor
+ *
+ * Tells how many tasks' functions have run to their end. What was cancelled before it ran is not among them.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+cfut_executor_get_n_completed (CfutExecutor *self)
+{
+  guint64 n_pending;
+  guint64 n_running;
+  guint64 n_completed;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
+
+  executor_counts (self, &n_pending, &n_running, &n_completed);
+  return n_completed;
+}
+
+/**
+ * cfut_executor_can_run_functions: (get-property can-run-functions)
+ * @self: an executor
+ *
+ * Tells whether [method@Cfut.Executor.submit] runs functions here; where it does not, its futures are
+ * rejected with %G_IO_ERROR_NOT_SUPPORTED.
+ *
+ * Returns: whether functions can be submitted
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_executor_can_run_functions (CfutExecutor *self)
+{
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
+
+  return executor_get (self)->engine != &log_engine ||
+         CFUT_EXECUTOR_GET_CLASS (self)->execute != cfut_executor_execute;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#if !defined(CFUT_INSIDE) && !defined(CFUT_COMPILATION)
+#error "Only <cfut/cfut.h> can be included directly."
+#endif
+
+#include <cfut/cfut-types.h>
+
+G_BEGIN_DECLS
+
+#define CFUT_TYPE_EXECUTOR (cfut_executor_get_type ())
+
+CFUT_AVAILABLE_IN_1_0
+G_DECLARE_DERIVABLE_TYPE (CfutExecutor, cfut_executor, CFUT, EXECUTOR, GObject)
+
+/**
+ * CfutExecutorClass:
+ * @parent_class: the parent class
+ * @execute: takes one piece of work and returns without waiting for it: sooner or later it is
+ *   given to [method@Cfut.Work.run] on a thread of the implementation's choice, or to
+ *   [method@Cfut.Work.reject], or dropped; called on the submitting thread
+ * @shutdown: stops as [method@Cfut.Executor.shutdown] describes it; called once for each call of that,
+ *   on its thread; it must not wait, as the base class does so
+ * @get_counts: fills in how much work is pending, running and completed; called on any thread
+ * @get_max_workers: tells how many functions may run at once; called on any thread
+ *
+ * The class of an executor. All functions may be called on several threads at once.
+ *
+ * An implementation that leaves @get_counts out has the base class count its work.
+ *
+ * Since: 1.0
+ */
+struct _CfutExecutorClass {
+  GObjectClass parent_class;
+
+  void  (*execute)         (CfutExecutor      *self,
+                            CfutWork          *work);
+  void  (*shutdown)        (CfutExecutor      *self,
+                            CfutShutdownFlags  flags);
+  void  (*get_counts)      (CfutExecutor      *self,
+                            guint64           *n_pending,
+                            guint64           *n_running,
+                            guint64           *n_completed);
+  guint (*get_max_workers) (CfutExecutor      *self);
+
+  /*< private >*/
+  gpointer padding[16];
+};
+
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_executor_submit (CfutExecutor   *self,
+                                  CfutTaskFunc    func,
+                                  gpointer        user_data,
+                                  GDestroyNotify  destroy) G_GNUC_WARN_UNUSED_RESULT;
+
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_executor_shutdown (CfutExecutor       *self,
+                                 CfutShutdownFlags   flags,
+                                 gint64              timeout_usec,
+                                 GError            **error);
+CFUT_AVAILABLE_IN_1_0
+void cfut_executor_shutdown_async (CfutExecutor        *self,
+                                   CfutShutdownFlags    flags,
+                                   gint64               timeout_usec,
+                                   GCancellable        *cancellable,
+                                   GAsyncReadyCallback  callback,
+                                   gpointer             user_data);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_executor_shutdown_finish (CfutExecutor  *self,
+                                        GAsyncResult  *result,
+                                        GError       **error);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_executor_is_shut_down (CfutExecutor *self);
+
+CFUT_AVAILABLE_IN_1_0
+guint cfut_executor_get_max_workers (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+guint64 cfut_executor_get_n_pending (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+guint64 cfut_executor_get_n_running (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+guint64 cfut_executor_get_n_completed (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_executor_can_run_functions (CfutExecutor *self);
+
+G_END_DECLS

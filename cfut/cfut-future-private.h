@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include "core/cfut-cell-private.h"
+#include "core/cfut-delivery-private.h"
+#include "cfut-future.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CfutFutureExtra CfutFutureExtra;
+
+/* 96 bytes; a task adds 40. A program may hold a million of them. */
+struct _CfutFuture {
+  GObject parent_instance;
+
+  CfutCell cell;
+
+  /* Immutable once it was submitted */
+  CfutOwner *owner;
+
+  /* In the owner's queue, see CFUT_CELL_SCHEDULED */
+  CfutItem item;
+
+  /* Set once, atomically; what is in it has its own rules */
+  _Atomic (CfutFutureExtra *) extra;
+
+  /* Written by who settles, under the cell's lock or alone in RUNNING; immutable once settled. An
+   * error is a value of G_TYPE_ERROR. */
+  GValue value;
+};
+
+struct _CfutFutureClass {
+  GObjectClass parent_class;
+
+  /* Releases what the future was submitted with, once, on the owner's context. */
+  void (*released) (CfutFuture *self);
+  /* Cancelled while it stood in a queue: called under the cell's lock, to keep the accounts. */
+  void (*unqueued) (CfutFuture *self);
+};
+
+void        cfut_future_init_owner       (CfutFuture       *self,
+                                          CfutOwner        *owner);
+
+/* For siblings: groups, waits. FALSE: settled already, the node was not taken. */
+gboolean    cfut_future_add_node         (CfutFuture       *self,
+                                          CfutNode         *node);
+/* FALSE: the node's settled function was called, or is about to be, on another thread. */
+gboolean    cfut_future_remove_node      (CfutFuture       *self,
+                                          CfutNode         *node);
+CfutOwner  *cfut_future_get_owner        (CfutFuture       *self);
+/* Drops a reference on the owner's context: at once if that is here, else through its queue. */
+void        cfut_future_release          (CfutFuture       *self);
+
+/* What has not started: FALSE if it has. */
+gboolean    cfut_future_reject_pending   (CfutFuture       *self,
+                                          GError           *error);
+/* Settle; @value and @error are taken over, and freed if it was too late. */
+gboolean    cfut_future_settle           (CfutFuture       *self,
+                                          CfutState         to,
+                                          GValue           *value,
+                                          GError           *error);
+/* The same out of RUNNING, by the one that runs it, with the value it has; takes over the caller's reference. */
+void        cfut_future_finish_run       (CfutFuture       *self,
+                                          gboolean          success,
+                                          GError           *error);
+gboolean    cfut_future_start            (CfutFuture       *self);
+void        cfut_future_take_value       (CfutFuture       *self,
+                                          GValue           *value);
+
+void        cfut_future_report_progress  (CfutFuture       *self,
+                                          guint64           done,
+                                          guint64           total);
+void        cfut_future_report_message   (CfutFuture       *self,
+                                          const char       *message);
+GCancellable *cfut_future_cancellable    (CfutFuture       *self);
+gboolean    cfut_future_cancel_requested (CfutFuture       *self);
+
+G_END_DECLS

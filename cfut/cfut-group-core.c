@@ -1,0 +1,742 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* What a group knows, on any thread: its members, who waits for them, and the counts. The list model and
+ * the signals (the face) are made from it on the owner's context.
+ *
+ *   add --> members, not shown --flush--> shown --remove, flush--> out
+ *             \
+ *              settled --> the log, in order of settling: next and future-done each walk it once
+ *
+ * Threads: any, but for what the header says.
+ * Locks: `lock` guards all that is not atomic. Rank: above a cell's lock, which is taken under it to add and
+ *   remove nodes; a future's progress comes under the cell's lock and so uses atomics only, and
+ *   at most once in a while cfut_owner_push. Nothing is released, woken or pushed under `lock`.
+ * Owns: a reference on each member's future; one on itself for the face, for each presence in the owner's
+ *   queue, for the armed delay, and for each member that is out while its future is settling.
+ * Invariants:
+ * 1. `members` has the shown ones first: n_shown of them, JOINED; then those that will join.
+ *    Only the owner's context changes n_shown, or where a shown one stands.
+ * 2. A member is freed when it is out of `members` and its node is not ATTACHED: by who took it out, or by
+ *    the settling thread, whichever is later.
+ * 3. LEAVING is set once; from then on the member is in no log and in no live count, but as long as it is
+ *    shown, in what is shown.
+ * 4. The log has every settled member that is not LEAVING. `ready` and `unannounced` are the first of it that
+ *    next, and future-done, have not had.
+ * 5. A request is registered only while it cannot be served.
+ * Not here: signals, properties, GListModel (cfut-group.c, cfut-group-model.c); blocking (cfut-group-wait.c). */
+
+#include "cfut-group-core-private.h"
+
+#include <string.h>
+
+/* Futures that are added under one hold of the lock, which settling workers want. */
+#define ADD_AT_ONCE 256
+
+static inline CfutGroupCore *
+member_core (CfutGroupMember *member)
+{
+  const char *klass = (const char *) member->node.klass;
+
+  return (CfutGroupCore *) (klass - G_STRUCT_OFFSET (CfutGroupCore, node_class));
+}
+
+static void
+member_free (CfutGroupMember *member)
+{
+  cfut_future_release (member->future);
+  g_free (member);
+}
+
+/* A list of members that are linked by their nodes. */
+void
+cfut_group_members_free (CfutNode *list)
+{
+  while (list != NULL)
+    {
+      CfutNode *node = list;
+
+      list = node->next;
+      member_free ((CfutGroupMember *) node);
+    }
+}
+
+CfutGroupCore *
+cfut_group_core_ref (CfutGroupCore *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+cfut_group_core_unref (CfutGroupCore *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_assert (self->members.len == 0);
+  cfut_deque_clear (&self->members);
+  cfut_pointer_set_clear (&self->futures);
+  g_weak_ref_clear (&self->face);
+  g_mutex_clear (&self->lock);
+  cfut_owner_unref (self->owner);
+  g_free (self);
+}
+
+/* TRUE: the caller pushes; the reference for that is taken. */
+gboolean
+cfut_group_core_schedule (CfutGroupCore *self)
+{
+  if (atomic_load (&self->scheduled) || atomic_exchange (&self->scheduled, TRUE))
+    return FALSE;
+
+  cfut_group_core_ref (self);
+  return TRUE;
+}
+
+/* Unlocks and does what must not be done under the lock. As soon as the lock is free the core may go, so
+ * after it only what a reference was taken for is touched. */
+static void
+core_unlock (CfutGroupCore *self,
+             gboolean       changed)
+{
+  CfutGroupRequest *served = g_steal_pointer (&self->served);
+  gboolean push = changed && cfut_group_core_schedule (self);
+
+  self->served_end = &self->served;
+  g_mutex_unlock (&self->lock);
+
+  while (served != NULL)
+    {
+      CfutGroupRequest *request = served;
+
+      served = request->next_served;
+      request->wake (request);
+    }
+
+  if (push)
+    cfut_owner_push (self->owner, &self->item);
+}
+
+gboolean
+cfut_group_core_is_at_end_locked (CfutGroupCore *self)
+{
+  return self->n_unsettled == 0 && self->n_holds == 0;
+}
+
+/* All units that were done while the group looked on. Never goes down, but for progress that does. */
+guint64
+cfut_group_core_worked_locked (CfutGroupCore *self)
+{
+  return self->worked + atomic_load (&self->part);
+}
+
+/* TRUE: @request has what it asks for. */
+static gboolean
+core_try_serve_locked (CfutGroupCore    *self,
+                       CfutGroupRequest *request)
+{
+  switch (request->kind)
+    {
+    case CFUT_GROUP_REQUEST_NEXT:
+      if (self->ready != NULL)
+        {
+          request->future = g_object_ref (self->ready->future);
+          self->ready = (CfutGroupMember *) self->ready->node.next;
+          return TRUE;
+        }
+      break;
+
+    case CFUT_GROUP_REQUEST_FIRST:
+      if (self->n_settled > 0)
+        return TRUE;
+      break;
+
+    case CFUT_GROUP_REQUEST_FAILURE:
+      if (self->n_bad > 0)
+        return TRUE;
+      break;
+
+    case CFUT_GROUP_REQUEST_ALL:
+    default:
+      break;
+    }
+
+  return cfut_group_core_is_at_end_locked (self);
+}
+
+static void
+core_serve_locked (CfutGroupCore *self)
+{
+  for (guint kind = 0; kind < CFUT_GROUP_N_REQUEST_KINDS; kind++)
+    {
+      GList *link;
+
+      while ((link = self->requests[kind].head) != NULL)
+        {
+          CfutGroupRequest *request = link->data;
+
+          self->n_looks++;
+          if (!core_try_serve_locked (self, request))
+            break;
+
+          g_queue_unlink (&self->requests[kind], link);
+          request->state = CFUT_GROUP_REQUEST_SERVED;
+          *self->served_end = request;
+          self->served_end = &request->next_served;
+        }
+    }
+}
+
+/* Something may have ended: work, a hold, or a member's stay. */
+static void
+core_ended_locked (CfutGroupCore *self)
+{
+  if (self->n_unsettled == 0)
+    {
+      cfut_rate_stop (&self->rate, self->clock (), cfut_group_core_worked_locked (self));
+      self->measured_usec = -1;
+    }
+  if (cfut_group_core_is_at_end_locked (self))
+    self->all_done = TRUE;
+}
+
+void
+cfut_group_core_count_done_locked (CfutGroupCore   *self,
+                        CfutGroupMember *member,
+                        int              sign)
+{
+  self->shown.n_done += sign;
+  self->shown.units_done += sign * member->units;
+  if (member->flags & MEMBER_FAILED)
+    self->shown.n_failed += sign;
+  if (member->flags & MEMBER_CANCELLED)
+    self->shown.n_cancelled += sign;
+}
+
+static void
+core_append_to_log_locked (CfutGroupCore   *self,
+                           CfutGroupMember *member)
+{
+  member->node.next = NULL;
+  member->node.prev = (CfutNode *) self->last_settled;
+  if (self->last_settled != NULL)
+    self->last_settled->node.next = &member->node;
+  else
+    self->first_settled = member;
+  self->last_settled = member;
+
+  if (self->ready == NULL)
+    self->ready = member;
+  if (self->unannounced == NULL)
+    self->unannounced = member;
+}
+
+static void
+core_remove_from_log_locked (CfutGroupCore   *self,
+                             CfutGroupMember *member)
+{
+  CfutGroupMember *next = (CfutGroupMember *) member->node.next;
+  CfutGroupMember *previous = (CfutGroupMember *) member->node.prev;
+
+  if (previous != NULL)
+    previous->node.next = &next->node;
+  else
+    self->first_settled = next;
+  if (next != NULL)
+    next->node.prev = &previous->node;
+  else
+    self->last_settled = previous;
+
+  if (self->ready == member)
+    self->ready = next;
+  if (self->unannounced == member)
+    self->unannounced = next;
+}
+
+/* The member's part becomes what was worked; with @all, all its units do. */
+static void
+core_take_part_locked (CfutGroupCore   *self,
+                       CfutGroupMember *member,
+                       gboolean         all)
+{
+  self->worked += all ? member->units : member->part;
+  atomic_fetch_sub (&self->part, member->part);
+  member->part = 0;
+}
+
+/* Its future has settled: the node is in no cell. */
+static void
+core_settle_locked (CfutGroupCore   *self,
+                    CfutGroupMember *member,
+                    CfutState        state)
+{
+  member->flags |= MEMBER_SETTLED;
+  if (state == CFUT_STATE_REJECTED)
+    member->flags |= MEMBER_FAILED;
+  else if (state == CFUT_STATE_CANCELLED)
+    member->flags |= MEMBER_CANCELLED;
+  if (member->flags & MEMBER_JOINED)
+    cfut_group_core_count_done_locked (self, member, 1);
+
+  self->n_unsettled--;
+  self->n_settled++;
+  if (state != CFUT_STATE_RESOLVED)
+    self->n_bad++;
+
+  core_append_to_log_locked (self, member);
+  core_ended_locked (self);
+  core_serve_locked (self);
+}
+
+/* On the settling thread, outside of its locks. */
+static void
+member_settled (CfutNode   *node,
+                CfutFuture *future,
+                CfutState   state)
+{
+  CfutGroupMember *member = (CfutGroupMember *) node;
+  CfutGroupCore *self = member_core (member);
+
+  g_mutex_lock (&self->lock);
+  member->flags &= ~MEMBER_ATTACHED;
+  if (G_LIKELY (!(member->flags & MEMBER_LEAVING)))
+    {
+      /* What fails takes its time as what succeeds does; what is cancelled says nothing of speed. */
+      core_take_part_locked (self, member, state != CFUT_STATE_CANCELLED);
+      core_settle_locked (self, member, state);
+      core_unlock (self, TRUE);
+    }
+  else
+    {
+      gboolean out = (member->flags & MEMBER_OUT) != 0;
+
+      g_mutex_unlock (&self->lock);
+      if (out)
+        {
+          member_free (member);
+          cfut_group_core_unref (self);
+        }
+    }
+}
+
+static guint64
+units_of_progress (guint64 units,
+                   guint64 done,
+                   guint64 total)
+{
+  double part;
+
+  if (total == 0)
+    return 0;
+  if (done >= total)
+    return units;
+
+  /* A double has fewer bits than a guint64 and may round up to all. */
+  part = (double) units * ((double) done / (double) total);
+  return part < (double) units ? (guint64) part : units;
+}
+
+/* Under the cell's lock. The group is there, as who removes the node takes that lock. */
+static void
+member_progress (CfutNode *node,
+                 guint64   done,
+                 guint64   total)
+{
+  CfutGroupMember *member = (CfutGroupMember *) node;
+  CfutGroupCore *self = member_core (member);
+  guint64 part = units_of_progress (member->units, done, total);
+
+  if (part == member->part)
+    return;
+
+  atomic_fetch_add (&self->part, part - member->part);
+  member->part = part;
+  if (!atomic_load (&self->quiet) && cfut_group_core_schedule (self))
+    cfut_owner_push (self->owner, &self->item);
+}
+
+CfutGroupCore *
+cfut_group_core_new (GObject            *face,
+                     CfutGroupSliceFunc  slice)
+{
+  CfutGroupCore *self = g_new0 (CfutGroupCore, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->owner = cfut_owner_ref (cfut_owner_get_current ());
+  self->node_class.kind = CFUT_NODE_INTERNAL;
+  self->node_class.settled = member_settled;
+  self->node_class.progress = member_progress;
+  self->slice = slice;
+  g_weak_ref_init (&self->face, face);
+  cfut_group_core_init_slices (self);
+  g_mutex_init (&self->lock);
+  cfut_pointer_set_init (&self->futures);
+  for (guint kind = 0; kind < CFUT_GROUP_N_REQUEST_KINDS; kind++)
+    g_queue_init (&self->requests[kind]);
+  self->served_end = &self->served;
+  self->clock = g_get_monotonic_time;
+  self->measured_usec = -1;
+  self->leaving_begin = G_MAXUINT;
+
+  return self;
+}
+
+CfutOwner *
+cfut_group_core_get_owner (CfutGroupCore *self)
+{
+  return self->owner;
+}
+
+/* What a running future has done before it came is no work that the group saw. */
+static guint64
+initial_part (CfutFuture *future,
+              guint64     units)
+{
+  guint64 done;
+  guint64 total;
+
+  if (units == 0 || cfut_future_get_state (future) != CFUT_STATE_RUNNING)
+    return 0;
+
+  cfut_future_get_progress (future, &done, &total);
+  return units_of_progress (units, done, total);
+}
+
+static void
+core_add_locked (CfutGroupCore *self,
+                 CfutFuture    *future,
+                 guint64        units)
+{
+  CfutGroupMember *member;
+
+  if (self->closed || !cfut_pointer_set_add (&self->futures, future))
+    return;
+
+  member = g_new (CfutGroupMember, 1);
+  member->node.klass = &self->node_class;
+  member->future = g_object_ref (future);
+  member->units = units;
+  member->part = initial_part (future, units);
+  member->flags = MEMBER_ATTACHED;
+  self->worked -= member->part;
+  atomic_fetch_add (&self->part, member->part);
+  cfut_deque_append (&self->members, member);
+  self->n_unsettled++;
+
+  if (cfut_future_add_node (future, &member->node))
+    {
+      if (!self->rate.running)
+        {
+          cfut_rate_start (&self->rate, self->clock (), cfut_group_core_worked_locked (self));
+          self->measured_usec = -1;
+        }
+    }
+  else
+    {
+      member->flags = 0;
+      core_take_part_locked (self, member, FALSE);
+      core_settle_locked (self, member, cfut_future_get_state (future));
+    }
+}
+
+/* What is in the group already is passed over. */
+void
+cfut_group_core_add (CfutGroupCore  *self,
+                     CfutFuture    **futures,
+                     const guint64  *units,
+                     gsize           n_futures)
+{
+  for (gsize i = 0; i < n_futures;)
+    {
+      gsize end = i + MIN (n_futures - i, ADD_AT_ONCE);
+
+      g_mutex_lock (&self->lock);
+      for (; i < end; i++)
+        core_add_locked (self, futures[i], units != NULL ? units[i] : 1);
+      core_unlock (self, TRUE);
+    }
+}
+
+/* Out of next and of the live counts; what is shown follows on the owner's context. */
+static void
+core_leave_locked (CfutGroupCore   *self,
+                   CfutGroupMember *member)
+{
+  if (member->flags & MEMBER_SETTLED)
+    {
+      core_remove_from_log_locked (self, member);
+      self->n_settled--;
+      if (member->flags & (MEMBER_FAILED | MEMBER_CANCELLED))
+        self->n_bad--;
+    }
+  else
+    {
+      if (cfut_future_remove_node (member->future, &member->node))
+        member->flags &= ~MEMBER_ATTACHED;
+      core_take_part_locked (self, member, FALSE);
+      self->n_unsettled--;
+      core_ended_locked (self);
+    }
+
+  cfut_pointer_set_remove (&self->futures, member->future);
+  member->flags |= MEMBER_LEAVING;
+  if (member->flags & MEMBER_JOINED)
+    self->n_leaving++;
+}
+
+/* A leaving one may have the same future. */
+static gboolean
+core_is_at_locked (CfutGroupCore *self,
+                   guint          position,
+                   CfutFuture    *future)
+{
+  CfutGroupMember *member = cfut_deque_get (&self->members, position);
+
+  self->n_looks++;
+  return member->future == future && !(member->flags & MEMBER_LEAVING);
+}
+
+/* It is there. Futures are mostly removed in about the order in which they were added, with some left
+ * where they are, so the search goes on where the last one ended, to both sides. */
+static CfutGroupMember *
+core_find_locked (CfutGroupCore *self,
+                  CfutFuture    *future)
+{
+  guint up = MIN (self->found_at, self->members.len);
+  guint down = up;
+
+  for (;;)
+    {
+      if (up < self->members.len && core_is_at_locked (self, up++, future))
+        {
+          self->found_at = up - 1;
+          break;
+        }
+      if (down > 0 && core_is_at_locked (self, --down, future))
+        {
+          self->found_at = down;
+          break;
+        }
+    }
+
+  self->leaving_begin = MIN (self->leaving_begin, self->found_at);
+  return cfut_deque_get (&self->members, self->found_at);
+}
+
+/* FALSE: it was not there. */
+gboolean
+cfut_group_core_remove (CfutGroupCore *self,
+                        CfutFuture    *future)
+{
+  CfutGroupMember *member;
+
+  g_mutex_lock (&self->lock);
+  if (!cfut_pointer_set_remove (&self->futures, future))
+    {
+      g_mutex_unlock (&self->lock);
+      return FALSE;
+    }
+
+  member = core_find_locked (self, future);
+  core_leave_locked (self, member);
+  core_serve_locked (self);
+  core_unlock (self, TRUE);
+
+  return TRUE;
+}
+
+gsize
+cfut_group_core_remove_settled (CfutGroupCore *self)
+{
+  gsize n = 0;
+
+  g_mutex_lock (&self->lock);
+  self->leaving_begin = 0;
+  for (; self->first_settled != NULL; n++)
+    core_leave_locked (self, self->first_settled);
+  core_unlock (self, n > 0);
+
+  return n;
+}
+
+void
+cfut_group_core_hold (CfutGroupCore *self)
+{
+  g_mutex_lock (&self->lock);
+  self->n_holds++;
+  self->measured_usec = -1;
+  g_mutex_unlock (&self->lock);
+}
+
+/* FALSE: there was no hold. */
+gboolean
+cfut_group_core_release (CfutGroupCore *self)
+{
+  gboolean held;
+
+  g_mutex_lock (&self->lock);
+  held = self->n_holds > 0;
+  if (held)
+    {
+      self->n_holds--;
+      core_ended_locked (self);
+      core_serve_locked (self);
+    }
+  core_unlock (self, held);
+
+  return held;
+}
+
+void
+cfut_group_core_cancel (CfutGroupCore *self)
+{
+  GPtrArray *futures;
+
+  g_mutex_lock (&self->lock);
+  futures = g_ptr_array_sized_new (self->n_unsettled);
+  for (guint i = 0; futures->len < self->n_unsettled; i++)
+    {
+      CfutGroupMember *member = cfut_deque_get (&self->members, i);
+
+      if (!(member->flags & (MEMBER_SETTLED | MEMBER_LEAVING)))
+        g_ptr_array_add (futures, g_object_ref (member->future));
+    }
+  g_mutex_unlock (&self->lock);
+
+  for (guint i = 0; i < futures->len; i++)
+    {
+      cfut_future_cancel (futures->pdata[i]);
+      cfut_future_release (futures->pdata[i]);
+    }
+  g_ptr_array_unref (futures);
+}
+
+/* The member is in `members` no more. What can be freed goes into @garbage. */
+void
+cfut_group_core_out_locked (CfutGroupCore    *self,
+                 CfutGroupMember  *member,
+                 CfutNode        **garbage)
+{
+  if (member->flags & MEMBER_JOINED)
+    {
+      self->n_leaving--;
+      self->shown.units_total -= member->units;
+      if (member->flags & MEMBER_SETTLED)
+        cfut_group_core_count_done_locked (self, member, -1);
+    }
+
+  if (member->flags & MEMBER_ATTACHED)
+    {
+      member->flags |= MEMBER_OUT;
+      cfut_group_core_ref (self);
+    }
+  else
+    {
+      member->node.next = *garbage;
+      *garbage = &member->node;
+    }
+}
+
+/* The face is gone, or going. */
+void
+cfut_group_core_close (CfutGroupCore *self)
+{
+  CfutNode *garbage = NULL;
+
+  g_mutex_lock (&self->lock);
+  self->closed = TRUE;
+  self->n_holds = 0;
+  for (guint i = 0; i < self->members.len; i++)
+    {
+      CfutGroupMember *member = cfut_deque_get (&self->members, i);
+
+      if (!(member->flags & MEMBER_LEAVING))
+        core_leave_locked (self, member);
+      cfut_group_core_out_locked (self, member, &garbage);
+    }
+  cfut_deque_clear (&self->members);
+  self->n_shown = 0;
+  core_serve_locked (self);
+  core_unlock (self, FALSE);
+
+  cfut_group_members_free (garbage);
+}
+
+void
+cfut_group_request_init (CfutGroupRequest      *request,
+                         CfutGroupRequestKind   kind,
+                         void                 (*wake) (CfutGroupRequest *))
+{
+  memset (request, 0, sizeof (*request));
+  request->kind = kind;
+  request->wake = wake;
+  request->link.data = request;
+}
+
+gboolean
+cfut_group_core_request (CfutGroupCore    *self,
+                         CfutGroupRequest *request,
+                         gboolean          may_wait)
+{
+  gboolean served = FALSE;
+
+  g_mutex_lock (&self->lock);
+  if (request->state == CFUT_GROUP_REQUEST_NEW)
+    {
+      served = core_try_serve_locked (self, request);
+      if (served)
+        {
+          request->state = CFUT_GROUP_REQUEST_SERVED;
+        }
+      else if (may_wait)
+        {
+          request->state = CFUT_GROUP_REQUEST_REGISTERED;
+          g_queue_push_tail_link (&self->requests[request->kind], &request->link);
+        }
+    }
+  g_mutex_unlock (&self->lock);
+
+  return served;
+}
+
+gboolean
+cfut_group_core_withdraw (CfutGroupCore    *self,
+                          CfutGroupRequest *request)
+{
+  gboolean withdrawn;
+
+  g_mutex_lock (&self->lock);
+  withdrawn = request->state == CFUT_GROUP_REQUEST_NEW ||
+              request->state == CFUT_GROUP_REQUEST_REGISTERED;
+  if (request->state == CFUT_GROUP_REQUEST_REGISTERED)
+    g_queue_unlink (&self->requests[request->kind], &request->link);
+  if (withdrawn)
+    request->state = CFUT_GROUP_REQUEST_WITHDRAWN;
+  g_mutex_unlock (&self->lock);
+
+  return withdrawn;
+}
+
+void
+cfut_group_core_set_clock (CfutGroupCore  *self,
+                           gint64        (*clock) (void))
+{
+  g_mutex_lock (&self->lock);
+  self->clock = clock != NULL ? clock : g_get_monotonic_time;
+  self->measured_usec = -1;
+  g_mutex_unlock (&self->lock);
+}
+
+guint64
+cfut_group_core_get_n_steps (CfutGroupCore *self)
+{
+  guint64 n_steps;
+
+  g_mutex_lock (&self->lock);
+  n_steps = self->members.n_moves + self->n_looks;
+  g_mutex_unlock (&self->lock);
+
+  return n_steps;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* The task: a future together with the function that computes it, in one object.
+ *
+ * Threads: made on the submitting thread, run once on any. Setters, progress and checkpoint work on the
+ *   thread that runs it, and do nothing elsewhere.
+ * Locks: none of its own; see cfut-future.c.
+ * Owns: the function's data, until the owner's context releases it after settling.
+ * Invariants:
+ * 1. The thread's running_task is the task exactly while its function is on that thread's
+ *    stack, innermost.
+ * 2. A runner's reference goes to the delivery queue, whatever comes of the run.
+ * Not here: queues, threads, limits. */
+
+#include <glib/gi18n-lib.h>
+
+#include "core/cfut-thread-private.h"
+#include "cfut-task-private.h"
+#include "cfut-value-private.h"
+
+/* How often a thread that only waits for us is asked to release what piles up. */
+#define NUDGE_EVERY 1024
+
+/**
+ * CfutTask:
+ *
+ * A submitted future as its own function sees it: results, progress, and being asked to stop.
+ *
+ * Only executors make tasks; the future that [method@Cfut.Executor.submit] returns is the task. Setters
+ * work only on the thread on which the function runs, and only while it does: anywhere else they
+ * have no effect.
+ *
+ * Since: 1.0
+ */
+
+G_DEFINE_FINAL_TYPE (CfutTask, cfut_task, CFUT_TYPE_FUTURE)
+
+static void
+cfut_task_released (CfutFuture *future)
+{
+  CfutTask *self = (CfutTask *) future;
+  GDestroyNotify destroy = g_steal_pointer (&self->destroy);
+
+  if (destroy != NULL)
+    destroy (self->user_data);
+}
+
+static void
+cfut_task_unqueued (CfutFuture *future)
+{
+  CfutTask *self = (CfutTask *) future;
+
+  if (self->pool != NULL)
+    cfut_pool_count_unqueued (self->pool);
+}
+
+static void
+cfut_task_class_init (CfutTaskClass *klass)
+{
+  CfutFutureClass *future_class = (CfutFutureClass *) klass;
+
+  future_class->released = cfut_task_released;
+  future_class->unqueued = cfut_task_unqueued;
+}
+
+static void
+cfut_task_init (CfutTask *self)
+{
+}
+
+CfutTask *
+cfut_task_new (CfutTaskFunc   func,
+               gpointer       user_data,
+               GDestroyNotify destroy)
+{
+  CfutTask *self = g_object_new (CFUT_TYPE_TASK, NULL);
+
+  self->func = func;
+  self->user_data = user_data;
+  self->destroy = destroy;
+  cfut_future_init_owner (&self->parent_instance, cfut_owner_get_current ());
+
+  return self;
+}
+
+gboolean
+cfut_task_run (CfutTask *self)
+{
+  CfutThread *thread = cfut_thread_get ();
+  CfutFuture *future = &self->parent_instance;
+  CfutOwner *outer_owner = thread->running_owner;
+  gpointer outer_task = thread->running_task;
+  GError *error = NULL;
+  gboolean success;
+
+  if (!cfut_future_start (future))
+    {
+      cfut_future_release (future);
+      return FALSE;
+    }
+
+  if (++thread->n_runs % NUDGE_EVERY == 0)
+    cfut_owner_nudge (future->owner);
+
+  thread->running_task = self;
+  thread->running_owner = future->owner;
+  success = self->func (self, self->user_data, &error);
+  thread->running_owner = outer_owner;
+  thread->running_task = outer_task;
+  if (future->extra != NULL)
+    cfut_pool_unwatch (G_OBJECT (self));
+
+  cfut_future_finish_run (future, success, error);
+  return TRUE;
+}
+
+static inline gboolean
+task_runs_here (CfutTask *self)
+{
+  return cfut_thread_get ()->running_task == self;
+}
+
+static void
+task_take_value (CfutTask *self,
+                 GValue   *value)
+{
+  if (task_runs_here (self))
+    cfut_future_take_value (&self->parent_instance, value);
+  else if (value->g_type != G_TYPE_INVALID)
+    g_value_unset (value);
+}
+
+/**
+ * cfut_task_set_result:
+ * @self: the running task
+ * @value: (nullable): the result; %NULL for "no value"
+ *
+ * Sets the value that the future is resolved with when the function returns %TRUE. The last one set stands.
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result (CfutTask     *self,
+                      const GValue *value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+  g_return_if_fail (value == NULL || value->g_type == G_TYPE_INVALID || G_IS_VALUE (value));
+
+  cfut_value_init_copy (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_result_variant:
+ * @self: the running task
+ * @value: (nullable): the result; a floating reference is sunk
+ *
+ * Sets a result of type [type@GLib.Variant], like [method@Cfut.Task.set_result].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result_variant (CfutTask *self,
+                              GVariant *value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  cfut_value_init_variant (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_result_string:
+ * @self: the running task
+ * @value: (nullable): the result
+ *
+ * Sets a result that is a string, like [method@Cfut.Task.set_result].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result_string (CfutTask   *self,
+                             const char *value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  cfut_value_init_string (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_result_bytes:
+ * @self: the running task
+ * @value: (nullable): the result
+ *
+ * Sets a result of type [struct@GLib.Bytes], like [method@Cfut.Task.set_result].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result_bytes (CfutTask *self,
+                            GBytes   *value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  cfut_value_init_bytes (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_result_object:
+ * @self: the running task
+ * @value: (nullable): the result
+ *
+ * Sets a result that is an object, like [method@Cfut.Task.set_result].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result_object (CfutTask *self,
+                             GObject  *value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+  g_return_if_fail (value == NULL || G_IS_OBJECT (value));
+
+  cfut_value_init_object (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_result_int64:
+ * @self: the running task
+ * @value: the result
+ *
+ * Sets a result that is a whole number, like [method@Cfut.Task.set_result].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result_int64 (CfutTask *self,
+                            gint64    value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  cfut_value_init_int64 (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_result_double:
+ * @self: the running task
+ * @value: the result
+ *
+ * Sets a result that is a floating-point number, like [method@Cfut.Task.set_result].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result_double (CfutTask *self,
+                             double    value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  cfut_value_init_double (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_result_boolean:
+ * @self: the running task
+ * @value: the result
+ *
+ * Sets a result that is true or false, like [method@Cfut.Task.set_result].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_result_boolean (CfutTask *self,
+                              gboolean  value)
+{
+  GValue copy = G_VALUE_INIT;
+
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  cfut_value_init_boolean (&copy, value);
+  task_take_value (self, &copy);
+}
+
+/**
+ * cfut_task_set_progress:
+ * @self: the running task
+ * @done: how much is done, in units of the task's choice; more than @total counts as @total
+ * @total: how much there is; 0 if that is not known
+ *
+ * Tells how far the task has come. It may be called as often as is convenient: the owner is notified of
+ * the latest, at most 60 times a second, and always of the last before the future settles.
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_progress (CfutTask *self,
+                        guint64   done,
+                        guint64   total)
+{
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  if (task_runs_here (self))
+    cfut_future_report_progress (&self->parent_instance, done, total);
+}
+
+/**
+ * cfut_task_set_message:
+ * @self: the running task
+ * @message: (nullable): what the task does at the moment, for people to read
+ *
+ * Tells in words what the task does. Notified like [method@Cfut.Task.set_progress].
+ *
+ * Since: 1.0
+ */
+void
+cfut_task_set_message (CfutTask   *self,
+                       const char *message)
+{
+  g_return_if_fail (CFUT_IS_TASK (self));
+
+  if (task_runs_here (self))
+    cfut_future_report_message (&self->parent_instance, message);
+}
+
+static gboolean
+task_is_asked_to_stop (CfutTask *self)
+{
+  if (cfut_future_cancel_requested (&self->parent_instance))
+    return TRUE;
+
+  if (!task_runs_here (self) || !cfut_pool_is_stopping ())
+    return FALSE;
+
+  /* All that runs was asked: from here it is as if this one had been asked by itself. */
+  cfut_future_cancel (&self->parent_instance);
+  return TRUE;
+}
+
+/**
+ * cfut_task_checkpoint:
+ * @self: the running task
+ * @error: return location for an error
+ *
+ * Tells whether to go on. A function calls it between steps, some thousand times a second at most
+ * being plenty, and when it returns %FALSE undoes what has to be undone and returns %FALSE with that error.
+ *
+ * Errors: %G_IO_ERROR_CANCELLED when the task was asked to stop.
+ *
+ * Returns: %TRUE to go on
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_task_checkpoint (CfutTask  *self,
+                      GError   **error)
+{
+  g_return_val_if_fail (CFUT_IS_TASK (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (!task_is_asked_to_stop (self))
+    return TRUE;
+
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The task was cancelled"));
+  return FALSE;
+}
+
+/**
+ * cfut_task_get_cancellable:
+ * @self: the running task
+ *
+ * Returns what is cancelled when the task is asked to stop, for functions that take a
+ * [class@Gio.Cancellable]. Made on the first call.
+ *
+ * Returns: (transfer none): the cancellable
+ *
+ * Since: 1.0
+ */
+GCancellable *
+cfut_task_get_cancellable (CfutTask *self)
+{
+  g_return_val_if_fail (CFUT_IS_TASK (self), NULL);
+
+  if (task_runs_here (self))
+    cfut_pool_watch (G_OBJECT (self));
+  return cfut_future_cancellable (&self->parent_instance);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* Waiting for a cell: blocking, and in a main loop.
+ *
+ * Threads: any. What waits in a main loop ends on the thread-default context of its caller.
+ * Locks: sources_lock, a leaf but for the GMainContext's own.
+ * Owns: an AsyncWait is held by the cell's list, or the delivery queue after it, and by the source of its
+ *   deadline. The GTask in it holds the source object and so the cell.
+ * Invariants:
+ * 1. Exactly one of two ends an AsyncWait: the item that the settling thread queued, or the source when it
+ *    has got the node out of the cell's list.
+ * 2. The item goes through the caller's own delivery queue behind the future, so that where caller and
+ *    owner are the same the wait ends after the future's callbacks.
+ * Not here: what settling means. */
+
+#include "core/cfut-delivery-private.h"
+#include "cfut-wait-private.h"
+
+typedef struct {
+  CfutNode node;
+  CfutWaiter waiter;
+} BlockedWait;
+
+typedef struct {
+  CfutNode node;
+  CfutItem item;
+  gatomicrefcount ref_count;
+  CfutCell *cell;
+  CfutOwner *owner;
+  GTask *task;
+  GSource *source;  /* (nullable): of the deadline and the cancellable; dropped by who ends the wait */
+} AsyncWait;
+
+typedef struct {
+  GSource source;
+  AsyncWait *wait;
+} WaitSource;
+
+static GMutex sources_lock;  /* guards the source pointers of all AsyncWaits, while they are attached or stolen */
+
+static void
+blocked_wait_settled (CfutNode   *node,
+                      CfutFuture *future,
+                      CfutState   state)
+{
+  cfut_waiter_fire (&((BlockedWait *) node)->waiter);
+}
+
+static const CfutNodeClass blocked_wait_class = {
+  .kind = CFUT_NODE_WAIT,
+  .settled = blocked_wait_settled,
+};
+
+CfutWake
+cfut_cell_block (CfutCell     *cell,
+                 gint64        deadline_usec,
+                 GCancellable *cancellable)
+{
+  BlockedWait wait = { .node.klass = &blocked_wait_class };
+  CfutWake wake;
+
+  cfut_waiter_init (&wait.waiter);
+  if (!cfut_cell_add (cell, &wait.node))
+    return CFUT_WAKE_FIRED;
+
+  wake = cfut_owner_block (&wait.waiter, deadline_usec, cancellable);
+
+  /* Closed before we could leave: whoever closed it is about to fire us. */
+  if (wake != CFUT_WAKE_FIRED && !cfut_cell_remove (cell, &wait.node))
+    {
+      wait.waiter.nudge = NULL;
+      wake = cfut_waiter_wait (&wait.waiter, CFUT_NO_DEADLINE, NULL);
+    }
+
+  return wake;
+}
+
+static void
+async_wait_unref (AsyncWait *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  cfut_owner_unref (self->owner);
+  g_clear_object (&self->task);
+  g_free (self);
+}
+
+/* A wait may end on another thread while it is being set up. */
+static void
+async_wait_attach_source (AsyncWait    *self,
+                          GMainContext *context)
+{
+  g_mutex_lock (&sources_lock);
+  if (self->source != NULL)
+    g_source_attach (self->source, context);
+  g_mutex_unlock (&sources_lock);
+}
+
+static void
+async_wait_drop_source (AsyncWait *self)
+{
+  GSource *source;
+
+  g_mutex_lock (&sources_lock);
+  source = g_steal_pointer (&self->source);
+  g_mutex_unlock (&sources_lock);
+
+  if (source != NULL)
+    {
+      g_source_destroy (source);
+      g_source_unref (source);
+    }
+}
+
+static gboolean
+async_wait_deliver (CfutItem        *item,
+                    CfutDeliverMode  mode)
+{
+  AsyncWait *self = (AsyncWait *) ((char *) item - G_STRUCT_OFFSET (AsyncWait, item));
+
+  if (mode == CFUT_DELIVER_REAP)
+    return TRUE;
+
+  async_wait_drop_source (self);
+  if (mode == CFUT_DELIVER_LOOP)
+    g_task_return_boolean (self->task, TRUE);
+  async_wait_unref (self);
+  return FALSE;
+}
+
+static const CfutItemClass async_wait_item_class = {
+  .deliver = async_wait_deliver,
+};
+
+static void
+async_wait_settled (CfutNode   *node,
+                    CfutFuture *future,
+                    CfutState   state)
+{
+  AsyncWait *self = (AsyncWait *) node;
+
+  cfut_owner_push (self->owner, &self->item);
+}
+
+static const CfutNodeClass async_wait_class = {
+  .kind = CFUT_NODE_LATE,
+  .settled = async_wait_settled,
+};
+
+/* The deadline, by the source's own time, or its child: the cancellable. */
+static gboolean
+wait_source_dispatch (GSource     *source,
+                      GSourceFunc  callback,
+                      gpointer     data)
+{
+  AsyncWait *self = ((WaitSource *) source)->wait;
+  GCancellable *cancellable = g_task_get_cancellable (self->task);
+  CfutWake wake = CFUT_WAKE_TIMED_OUT;
+  GError *error = NULL;
+
+  if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
+    wake = CFUT_WAKE_CANCELLED;
+
+  if (cfut_cell_remove (self->cell, &self->node))
+    {
+      cfut_set_wake_error (&error, wake);
+      g_task_return_error (self->task, error);
+      async_wait_drop_source (self);
+      async_wait_unref (self);
+    }
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_source_finalize (GSource *source)
+{
+  async_wait_unref (((WaitSource *) source)->wait);
+}
+
+static GSourceFuncs wait_source_funcs = {
+  .dispatch = wait_source_dispatch,
+  .finalize = wait_source_finalize,
+};
+
+/* Made before the node is in the list, attached after. */
+static GSource *
+async_wait_make_source (AsyncWait    *self,
+                        gint64        deadline_usec,
+                        GCancellable *cancellable)
+{
+  GSource *source;
+
+  if (deadline_usec == CFUT_NO_DEADLINE && cancellable == NULL)
+    return NULL;
+
+  source = g_source_new (&wait_source_funcs, sizeof (WaitSource));
+  g_atomic_ref_count_inc (&self->ref_count);
+  ((WaitSource *) source)->wait = self;
+  g_source_set_static_name (source, "[cfut] wait");
+  if (deadline_usec != CFUT_NO_DEADLINE)
+    g_source_set_ready_time (source, deadline_usec);
+  if (cancellable != NULL)
+    {
+      GSource *child = g_cancellable_source_new (cancellable);
+
+      g_source_set_dummy_callback (child);
+      g_source_add_child_source (source, child);
+      g_source_unref (child);
+    }
+
+  return source;
+}
+
+void
+cfut_cell_wait_async (CfutCell            *cell,
+                      gpointer             source_object,
+                      gpointer             tag,
+                      gint64               timeout_usec,
+                      GCancellable        *cancellable,
+                      GAsyncReadyCallback  callback,
+                      gpointer             user_data)
+{
+  AsyncWait *self = g_new0 (AsyncWait, 1);
+  GMainContext *context;
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->node.klass = &async_wait_class;
+  self->item.klass = &async_wait_item_class;
+  self->cell = cell;
+  self->owner = cfut_owner_ref (cfut_owner_get_current ());
+  self->task = g_task_new (source_object, cancellable, callback, user_data);
+  g_task_set_source_tag (self->task, tag);
+  g_task_set_check_cancellable (self->task, FALSE);
+
+  self->source = async_wait_make_source (self, cfut_deadline_from_timeout (timeout_usec), cancellable);
+  context = g_main_context_ref (g_task_get_context (self->task));
+
+  g_atomic_ref_count_inc (&self->ref_count);
+  if (!cfut_cell_add (cell, &self->node))
+    cfut_owner_push (self->owner, &self->item);
+
+  async_wait_attach_source (self, context);
+  async_wait_unref (self);
+  g_main_context_unref (context);
+}

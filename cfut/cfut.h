@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#define CFUT_INSIDE
+
+#include <cfut/cfut-version.h>
+#include <cfut/cfut-version-macros.h>
+#include <cfut/cfut-types.h>
+#include <cfut/cfut-error.h>
+#include <cfut/cfut-future.h>
+#include <cfut/cfut-promise.h>
+#include <cfut/cfut-task.h>
+#include <cfut/cfut-work.h>
+#include <cfut/cfut-executor.h>
+#include <cfut/cfut-thread-executor.h>
+#include <cfut/cfut-group.h>
+
+#undef CFUT_INSIDE

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include <glib.h>
+#include <stdatomic.h>
+
+#include "core/cfut-queue-private.h"
+#include "core/cfut-waiter-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CfutOwner CfutOwner;
+typedef struct _CfutItem CfutItem;
+typedef struct _CfutItemClass CfutItemClass;
+typedef struct _CfutDelayed CfutDelayed;
+
+typedef enum {
+  CFUT_DELIVER_LOOP,    /* from the owner's main context: emit, notify, call back, release */
+  CFUT_DELIVER_REAP,    /* on the owner's thread, in a blocking call and no loop: release only */
+  CFUT_DELIVER_ORPHAN   /* the owner's context is gone: on the default context, drop callbacks, release */
+} CfutDeliverMode;
+
+struct _CfutItemClass {
+  /* Called with the item already out of the queue, so it may be pushed again from here.
+   * In REAP it returns TRUE if it has something left that only a loop may do: it is kept and will
+   * be delivered once more, before all younger items; otherwise FALSE. */
+  gboolean (*deliver) (CfutItem        *item,
+                       CfutDeliverMode  mode);
+};
+
+/* Embedded in what is delivered. It may stand in one queue at a time: the embedder keeps
+ * a flag, and a reference of its own for each presence in a queue. */
+struct _CfutItem {
+  CfutLink link;
+  const CfutItemClass *klass;
+};
+
+/* Something to be called on the owner's context at a time: throttled notifications. Context only. */
+struct _CfutDelayed {
+  CfutDelayed *next;
+  gint64 at_usec;
+  void (*func) (CfutDelayed     *delayed,
+                CfutDeliverMode  mode);
+};
+
+CfutOwner    *cfut_owner_get_current     (void);            /* (transfer none): of the running task, else of the thread */
+CfutOwner    *cfut_owner_ref             (CfutOwner       *self);
+void          cfut_owner_unref           (CfutOwner       *self);
+gboolean      cfut_owner_is_context_here (CfutOwner       *self);   /* this thread owns the context at the moment */
+gboolean      cfut_owner_is_thread_here  (CfutOwner       *self);   /* this thread is the owner's */
+void          cfut_owner_push            (CfutOwner       *self,    /* any thread */
+                                          CfutItem        *item);
+void          cfut_owner_delay           (CfutOwner       *self,    /* only from deliver, LOOP, or from a delayed func */
+                                          CfutDelayed     *delayed,
+                                          gint64           at_usec);
+gboolean      cfut_owner_undelay         (CfutOwner       *self,    /* context only; FALSE: was not there */
+                                          CfutDelayed     *delayed);
+gsize         cfut_owner_reap            (CfutOwner       *self,    /* on its thread; what may be released without a loop */
+                                          guint            n_old);
+void          cfut_owner_tick            (CfutOwner       *self);   /* something was submitted for it: reap now and then */
+void          cfut_owner_nudge           (CfutOwner       *self);   /* any thread: much was pushed; a blocked thread may reap */
+CfutWake      cfut_owner_block           (CfutWaiter      *waiter,  /* cfut_waiter_wait, with this thread reaping meanwhile */
+                                          gint64           deadline_usec,
+                                          GCancellable    *cancellable);
+
+void          cfut_owner_enter           (CfutOwner       *self,    /* a worker runs for this owner from now on; NULL: no more */
+                                          CfutOwner      **previous);
+
+G_END_DECLS

@@ -1,0 +1,902 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* How the library gets back to whoever submitted something.
+ *
+ * An owner is a main context together with a thread that submits under it. Workers push items into
+ * the owner's queue; the context's delivery, one for each main context, calls them from one
+ * GSource in slices of 4 ms. Where no main loop runs, the owner's thread reaps: it lets the items
+ * release what they hold, and keeps those that have something to emit.
+ *
+ *   worker --push--> owner's queue --(first into an empty one)--> delivery's ready list --> main source
+ *                         \--> reap, on the owner's thread --> kept, until a loop runs
+ *
+ * Threads: push, ref, unref on any thread. Items are called on the thread that owns the main context at
+ *   that time: its loop's, or the owner's own while it reaps.
+ * Locks: the delivery's lock guards its context pointer and its ready list. Under it the lock of the
+ *   GMainContext may be taken (wake-up), never the other way round: the context gives its own up before it
+ *   calls our destroy notify. The registry's lock guards the map of contexts; a delivery's may be
+ *   taken under it.
+ * Owns: an owner is held by its thread until that ends, by each future that belongs to it, and by
+ *   the ready list. A delivery is held by its owners and by its source. Nobody holds the context.
+ * Invariants:
+ * 1. `scheduled` is TRUE from the push into an empty queue until the context has found the queue empty; in
+ *    between the owner is in the ready list once, or about to be put there.
+ * 2. Only who owns the context pops, and keeps; so there is one consumer at a time. Of a context that
+ *    is gone, the default context is the consumer, in ORPHAN mode.
+ * 3. An item that was kept is delivered before all younger ones, and `scheduled` stays TRUE until then.
+ * 4. The main source stands just below GTK's redraw. The guard, at the highest priority, is armed by every
+ *    wake-up, and lifts the main source to redraw's own priority if it was not served in time.
+ * Not here: what items are. */
+
+#include "core/cfut-thread-private.h"
+
+/* GDK_PRIORITY_REDRAW is G_PRIORITY_HIGH_IDLE + 20. */
+#define REDRAW_PRIORITY (G_PRIORITY_HIGH_IDLE + 20)
+#define DELIVERY_PRIORITY (REDRAW_PRIORITY + 1)
+#define SLICE_USEC (4 * 1000)
+#define STARVED_USEC (100 * 1000)
+#define REAP_AT_ONCE 8192
+#define REAP_OLD_BLOCKED 2
+#define REAP_TICKS 64
+#define REAP_OLD_TICK (2 * REAP_TICKS)
+
+typedef struct _CfutDelivery CfutDelivery;
+
+typedef struct {
+  GSource source;
+  CfutDelivery *delivery;
+} DeliverySource;
+
+struct _CfutDelivery {
+  gatomicrefcount ref_count;
+  gconstpointer key;        /* immutable: the context, to compare with only */
+
+  /* Guarded by lock */
+  GMutex lock;
+  GMainContext *context;    /* NULL: gone */
+  CfutOwner *ready;
+  CfutOwner *ready_last;
+  _Atomic (CfutDelayed *) orphans;  /* delayed ones of contexts that are gone; the default context's only */
+
+  /* The context destroys both; alive as long as context is not NULL */
+  GSource *source;
+  GSource *guard;
+
+  /* Owning context only */
+  CfutDelayed *delayed;     /* by time */
+  CfutDelayed *delayed_last;
+  gboolean lifted;
+
+  /* Atomic: written under the lock, looked at without it */
+  _Atomic guint n_ready;
+  _Atomic gboolean gone;
+  _Atomic guint n_strays;   /* owners in ready that no thread of their own will reap */
+  _Atomic gpointer iterated_by;  /* the thread whose loop last looked at the source */
+};
+
+struct _CfutOwner {
+  /* Immutable */
+  CfutDelivery *delivery;
+  CfutThread *thread;       /* compared only */
+
+  gatomicrefcount ref_count;
+  _Atomic gboolean scheduled;
+  _Atomic gboolean thread_gone;
+  CfutQueue queue;
+
+  /* Who owns the context only */
+  CfutItem *kept;
+  CfutItem *kept_last;
+
+  /* The thread's own */
+  CfutOwner *next_of_thread;
+  guint n_ticks;
+
+  /* Atomic: the parker of the thread while it is blocked and could reap, and whether it should */
+  _Atomic (CfutParker *) sleeper;
+  _Atomic gboolean nudged;
+
+  /* Guarded by the lock of the delivery in whose ready list it stands */
+  CfutOwner *next_ready;
+};
+
+static GMutex registry_lock;
+static GHashTable *registry;  /* GMainContext -> CfutDelivery, not owned: it leaves when its context goes */
+
+static CfutDelivery *delivery_for_context (GMainContext *context);
+
+static void
+delivery_unref (CfutDelivery *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+/* Puts an owner in the ready list of its delivery, or, when its context is gone, in that of the default
+ * context. Takes a reference for the list. */
+static void
+owner_make_ready (CfutOwner *self)
+{
+  CfutDelivery *delivery = self->delivery;
+  gboolean stray;
+
+  g_mutex_lock (&delivery->lock);
+  if (delivery->context == NULL)
+    {
+      g_mutex_unlock (&delivery->lock);
+      delivery = delivery_for_context (g_main_context_default ());
+      g_mutex_lock (&delivery->lock);
+    }
+
+  stray = delivery != self->delivery ||
+          atomic_load_explicit (&self->thread_gone, memory_order_relaxed);
+  cfut_owner_ref (self);
+  self->next_ready = NULL;
+  if (delivery->ready == NULL)
+    delivery->ready = self;
+  else
+    delivery->ready_last->next_ready = self;
+  delivery->ready_last = self;
+  if (stray)
+    atomic_fetch_add_explicit (&delivery->n_strays, 1, memory_order_relaxed);
+
+  /* The first one wakes: setting the guard's time makes the context look at all its sources. */
+  if (atomic_fetch_add_explicit (&delivery->n_ready, 1, memory_order_seq_cst) == 0)
+    g_source_set_ready_time (delivery->guard, g_get_monotonic_time () + STARVED_USEC);
+  g_mutex_unlock (&delivery->lock);
+}
+
+static CfutOwner *
+delivery_peek_ready (CfutDelivery *self)
+{
+  CfutOwner *owner;
+
+  g_mutex_lock (&self->lock);
+  owner = self->ready;
+  if (owner != NULL)
+    cfut_owner_ref (owner);
+  g_mutex_unlock (&self->lock);
+
+  return owner;
+}
+
+static void
+delivery_remove_ready (CfutDelivery *self,
+                       CfutOwner    *owner)
+{
+  CfutOwner **link;
+  CfutOwner *last = NULL;
+  gboolean removed = FALSE;
+
+  g_mutex_lock (&self->lock);
+  for (link = &self->ready; *link != NULL; link = &(*link)->next_ready)
+    {
+      if (*link == owner)
+        {
+          *link = owner->next_ready;
+          if (self->ready_last == owner)
+            self->ready_last = last;
+          if (atomic_load_explicit (&self->n_strays, memory_order_relaxed) > 0 &&
+              (owner->delivery != self ||
+               atomic_load_explicit (&owner->thread_gone, memory_order_relaxed)))
+            atomic_fetch_sub_explicit (&self->n_strays, 1, memory_order_relaxed);
+          atomic_fetch_sub_explicit (&self->n_ready, 1, memory_order_relaxed);
+          removed = TRUE;
+          break;
+        }
+      last = *link;
+    }
+  g_mutex_unlock (&self->lock);
+
+  if (removed)
+    cfut_owner_unref (owner);
+}
+
+static void
+delivery_rotate_ready (CfutDelivery *self)
+{
+  CfutOwner *first;
+
+  g_mutex_lock (&self->lock);
+  first = self->ready;
+  if (first != NULL && first != self->ready_last)
+    {
+      self->ready = first->next_ready;
+      first->next_ready = NULL;
+      self->ready_last->next_ready = first;
+      self->ready_last = first;
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+owner_keep (CfutOwner *self,
+            CfutItem  *item)
+{
+  atomic_store_explicit (&item->link.next, NULL, memory_order_relaxed);
+  if (self->kept == NULL)
+    self->kept = item;
+  else
+    atomic_store_explicit (&self->kept_last->link.next, &item->link, memory_order_relaxed);
+  self->kept_last = item;
+}
+
+static CfutItem *
+owner_take_kept (CfutOwner *self)
+{
+  CfutItem *item = self->kept;
+
+  if (item != NULL)
+    self->kept = (CfutItem *) atomic_load_explicit (&item->link.next, memory_order_relaxed);
+  return item;
+}
+
+static CfutItem *
+owner_take (CfutOwner *self)
+{
+  CfutItem *item = owner_take_kept (self);
+
+  return item != NULL ? item : (CfutItem *) cfut_queue_pop (&self->queue);
+}
+
+/* TRUE: nothing is left and the owner is out of the ready list. FALSE: something is there, be it
+ * only a push that has not finished. */
+static gboolean
+owner_finish (CfutOwner    *self,
+              CfutDelivery *delivery)
+{
+  if (self->kept != NULL || !cfut_queue_is_empty (&self->queue))
+    return FALSE;
+
+  /* Out of the list first: whoever finds scheduled FALSE may put it back at once. */
+  delivery_remove_ready (delivery, self);
+  atomic_store_explicit (&self->scheduled, FALSE, memory_order_seq_cst);
+
+  if (!cfut_queue_is_empty (&self->queue) &&
+      !atomic_exchange_explicit (&self->scheduled, TRUE, memory_order_seq_cst))
+    owner_make_ready (self);
+
+  return TRUE;
+}
+
+static void
+delivery_run_delayed (CfutDelivery *self)
+{
+  gint64 now;
+
+  if (self->orphans != NULL)
+    {
+      CfutDelayed *orphans;
+
+      g_mutex_lock (&self->lock);
+      orphans = self->orphans;
+      self->orphans = NULL;
+      g_mutex_unlock (&self->lock);
+
+      while (orphans != NULL)
+        {
+          CfutDelayed *delayed = orphans;
+
+          orphans = delayed->next;
+          delayed->func (delayed, CFUT_DELIVER_ORPHAN);
+        }
+    }
+
+  if (self->delayed == NULL)
+    return;
+
+  now = g_get_monotonic_time ();
+  while (self->delayed != NULL && self->delayed->at_usec <= now)
+    {
+      CfutDelayed *delayed = self->delayed;
+
+      self->delayed = delayed->next;
+      delayed->func (delayed, CFUT_DELIVER_LOOP);
+    }
+}
+
+/* One slice. An item may run the main loop itself and so this function again: nothing is held over
+ * the call but a reference on the owner. */
+static void
+delivery_slice (CfutDelivery *self)
+{
+  gint64 until = g_get_monotonic_time () + SLICE_USEC;
+  CfutOwner *owner;
+
+  delivery_run_delayed (self);
+
+  while ((owner = delivery_peek_ready (self)) != NULL)
+    {
+      CfutDeliverMode mode = owner->delivery == self ? CFUT_DELIVER_LOOP : CFUT_DELIVER_ORPHAN;
+      gboolean in_time = TRUE;
+      CfutItem *item;
+
+      while (in_time && (item = owner_take (owner)) != NULL)
+        {
+          item->klass->deliver (item, mode);
+          in_time = g_get_monotonic_time () < until;
+        }
+
+      if (in_time && !owner_finish (owner, self))
+        {
+          /* A producer stands between the two halves of its push. */
+          g_thread_yield ();
+          in_time = g_get_monotonic_time () < until;
+        }
+      else if (!in_time)
+        {
+          delivery_rotate_ready (self);
+        }
+
+      cfut_owner_unref (owner);
+      if (!in_time)
+        break;
+    }
+}
+
+static gboolean
+delivery_has_work (CfutDelivery *self)
+{
+  return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || self->orphans != NULL;
+}
+
+static gboolean
+main_prepare (GSource *source,
+              gint    *timeout)
+{
+  CfutDelivery *self = ((DeliverySource *) source)->delivery;
+  CfutThread *thread = cfut_thread_get ();
+
+  if (atomic_load_explicit (&self->iterated_by, memory_order_relaxed) != thread)
+    atomic_store_explicit (&self->iterated_by, thread, memory_order_relaxed);
+
+  *timeout = -1;
+  if (delivery_has_work (self))
+    {
+      *timeout = 0;
+      return TRUE;
+    }
+
+  if (self->delayed != NULL)
+    {
+      gint64 left = self->delayed->at_usec - g_get_monotonic_time ();
+
+      *timeout = left > 0 ? (gint) ((left + 999) / 1000) : 0;
+    }
+
+  return *timeout == 0;
+}
+
+static gboolean
+main_check (GSource *source)
+{
+  CfutDelivery *self = ((DeliverySource *) source)->delivery;
+
+  return delivery_has_work (self) ||
+         (self->delayed != NULL && self->delayed->at_usec <= g_get_monotonic_time ());
+}
+
+static gboolean
+main_dispatch (GSource     *source,
+               GSourceFunc  callback,
+               gpointer     data)
+{
+  CfutDelivery *self = ((DeliverySource *) source)->delivery;
+  CfutThread *thread = cfut_thread_get ();
+  gpointer outer = thread->delivering;
+
+  thread->delivering = self;
+  delivery_slice (self);
+  thread->delivering = outer;
+
+  if (self->lifted && !delivery_has_work (self))
+    {
+      self->lifted = FALSE;
+      g_source_set_priority (source, DELIVERY_PRIORITY);
+    }
+
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+source_finalize (GSource *source)
+{
+  delivery_unref (((DeliverySource *) source)->delivery);
+}
+
+static GSourceFuncs main_funcs = {
+  .prepare = main_prepare,
+  .check = main_check,
+  .dispatch = main_dispatch,
+  .finalize = source_finalize,
+};
+
+/* The main source was not served for long, or all is done and this wake-up is the last. */
+static gboolean
+guard_dispatch (GSource     *source,
+                GSourceFunc  callback,
+                gpointer     data)
+{
+  CfutDelivery *self = ((DeliverySource *) source)->delivery;
+
+  g_source_set_ready_time (source, -1);
+  if (delivery_has_work (self) && !self->lifted)
+    {
+      self->lifted = TRUE;
+      g_source_set_priority (self->source, REDRAW_PRIORITY);
+    }
+
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs guard_funcs = {
+  .dispatch = guard_dispatch,
+  .finalize = source_finalize,
+};
+
+/* The context is being finalised; it has given up its lock, and its memory is there until we
+ * return. A thread that wakes it holds our lock, so we wait for that one here. */
+static void
+on_context_gone (gpointer data)
+{
+  CfutDelivery *self = data;
+  CfutOwner *ready;
+  CfutDelayed *delayed;
+
+  g_mutex_lock (&registry_lock);
+  g_mutex_lock (&self->lock);
+  if (self->context != NULL)
+    g_hash_table_remove (registry, self->context);
+  self->context = NULL;
+  atomic_store_explicit (&self->gone, TRUE, memory_order_release);
+  ready = g_steal_pointer (&self->ready);
+  self->ready_last = NULL;
+  delayed = g_steal_pointer (&self->delayed);
+  atomic_store_explicit (&self->n_ready, 0, memory_order_relaxed);
+  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&registry_lock);
+
+  while (ready != NULL)
+    {
+      CfutOwner *owner = ready;
+
+      ready = owner->next_ready;
+      owner_make_ready (owner);
+      cfut_owner_unref (owner);
+    }
+
+  if (delayed != NULL)
+    {
+      CfutDelivery *heir = delivery_for_context (g_main_context_default ());
+      CfutDelayed **last = &delayed;
+
+      while (*last != NULL)
+        last = &(*last)->next;
+      g_mutex_lock (&heir->lock);
+      *last = heir->orphans;
+      heir->orphans = delayed;
+      g_source_set_ready_time (heir->guard, g_get_monotonic_time () + STARVED_USEC);
+      g_mutex_unlock (&heir->lock);
+    }
+}
+
+static GSource *
+delivery_add_source (CfutDelivery *self,
+                     GMainContext *context,
+                     GSourceFuncs *funcs,
+                     int           priority,
+                     const char   *name)
+{
+  GSource *source = g_source_new (funcs, sizeof (DeliverySource));
+
+  g_atomic_ref_count_inc (&self->ref_count);
+  ((DeliverySource *) source)->delivery = self;
+  g_source_set_priority (source, priority);
+  g_source_set_static_name (source, name);
+  if (funcs == &main_funcs)
+    {
+      g_source_set_can_recurse (source, TRUE);
+      g_source_set_callback (source, NULL, self, on_context_gone);
+    }
+  g_source_attach (source, context);
+  g_source_unref (source);
+
+  return source;
+}
+
+/* (transfer none): the source of the delivery holds it as long as the context lives. */
+static CfutDelivery *
+delivery_for_context (GMainContext *context)
+{
+  CfutDelivery *self;
+
+  g_mutex_lock (&registry_lock);
+  if (registry == NULL)
+    registry = g_hash_table_new (NULL, NULL);
+
+  self = g_hash_table_lookup (registry, context);
+  if (self == NULL)
+    {
+      self = g_new0 (CfutDelivery, 1);
+      g_atomic_ref_count_init (&self->ref_count);
+      g_mutex_init (&self->lock);
+      self->context = context;
+      self->key = context;
+      self->guard = delivery_add_source (self, context, &guard_funcs, G_PRIORITY_DEFAULT,
+                                         "[cfut] guard");
+      self->source = delivery_add_source (self, context, &main_funcs, DELIVERY_PRIORITY,
+                                          "[cfut] delivery");
+      delivery_unref (self);
+      g_hash_table_insert (registry, context, self);
+    }
+  g_mutex_unlock (&registry_lock);
+
+  return self;
+}
+
+static CfutOwner *
+owner_new (CfutThread   *thread,
+           GMainContext *context)
+{
+  CfutOwner *self = g_aligned_alloc0 (1, sizeof (CfutOwner), 64);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  cfut_queue_init (&self->queue);
+  self->thread = thread;
+  self->delivery = delivery_for_context (context);
+  g_atomic_ref_count_inc (&self->delivery->ref_count);
+  self->next_of_thread = thread->owners;
+  thread->owners = self;
+
+  return self;
+}
+
+/* Owners of contexts that are gone are let go on the way. */
+static CfutOwner *
+owner_find (CfutThread   *thread,
+            GMainContext *context)
+{
+  CfutOwner **link = &thread->owners;
+
+  while (*link != NULL)
+    {
+      CfutOwner *owner = *link;
+
+      if (atomic_load_explicit (&owner->delivery->gone, memory_order_acquire))
+        {
+          *link = owner->next_of_thread;
+          cfut_owner_unref (owner);
+        }
+      else if (owner->delivery->key == context)
+        {
+          return owner;
+        }
+      else
+        {
+          link = &owner->next_of_thread;
+        }
+    }
+
+  return owner_new (thread, context);
+}
+
+CfutOwner *
+cfut_owner_get_current (void)
+{
+  CfutThread *thread = cfut_thread_get ();
+  GMainContext *context;
+
+  if (thread->running_owner != NULL)
+    return thread->running_owner;
+
+  context = g_main_context_get_thread_default ();
+  if (context == NULL)
+    context = g_main_context_default ();
+
+  if (thread->latest == NULL ||
+      atomic_load_explicit (&thread->latest->delivery->gone, memory_order_acquire) ||
+      thread->latest->delivery->key != context)
+    thread->latest = owner_find (thread, context);
+
+  return thread->latest;
+}
+
+void
+cfut_owner_enter (CfutOwner  *self,
+                  CfutOwner **previous)
+{
+  CfutThread *thread = cfut_thread_get ();
+
+  if (previous != NULL)
+    *previous = thread->running_owner;
+  thread->running_owner = self;
+}
+
+CfutOwner *
+cfut_owner_ref (CfutOwner *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+cfut_owner_unref (CfutOwner *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  delivery_unref (self->delivery);
+  g_aligned_free (self);
+}
+
+void
+cfut_owner_push (CfutOwner *self,
+                 CfutItem  *item)
+{
+  cfut_queue_push (&self->queue, &item->link);
+
+  if (!atomic_load_explicit (&self->scheduled, memory_order_seq_cst) &&
+      !atomic_exchange_explicit (&self->scheduled, TRUE, memory_order_seq_cst))
+    owner_make_ready (self);
+}
+
+void
+cfut_owner_delay (CfutOwner   *self,
+                  CfutDelayed *delayed,
+                  gint64       at_usec)
+{
+  CfutDelivery *delivery = self->delivery;
+  CfutDelayed **link = &delivery->delayed;
+
+  delayed->at_usec = at_usec;
+
+  /* Nearly always the last: all ask for the same span. */
+  if (*link != NULL && delivery->delayed_last->at_usec <= at_usec)
+    link = &delivery->delayed_last->next;
+  else
+    while (*link != NULL && (*link)->at_usec <= at_usec)
+      link = &(*link)->next;
+
+  delayed->next = *link;
+  *link = delayed;
+  if (delayed->next == NULL)
+    delivery->delayed_last = delayed;
+}
+
+gboolean
+cfut_owner_undelay (CfutOwner   *self,
+                    CfutDelayed *delayed)
+{
+  CfutDelivery *delivery = self->delivery;
+  CfutDelayed *last = NULL;
+
+  for (CfutDelayed **link = &delivery->delayed; *link != NULL; link = &(*link)->next)
+    {
+      if (*link == delayed)
+        {
+          *link = delayed->next;
+          if (delivery->delayed_last == delayed)
+            delivery->delayed_last = last;
+          return TRUE;
+        }
+      last = *link;
+    }
+
+  return FALSE;
+}
+
+gboolean
+cfut_owner_is_thread_here (CfutOwner *self)
+{
+  /* A new thread's record may stand where that of a thread which is gone stood. */
+  return self->thread == cfut_thread_get () &&
+         !atomic_load_explicit (&self->thread_gone, memory_order_relaxed);
+}
+
+/* The context, if it is certain to live: it is this thread's default, or the global one. */
+static GMainContext *
+owner_context_of_thread (CfutOwner *self)
+{
+  GMainContext *context = g_main_context_get_thread_default ();
+
+  if (atomic_load_explicit (&self->delivery->gone, memory_order_acquire))
+    return NULL;
+  if (context == NULL)
+    context = g_main_context_default ();
+
+  return self->delivery->key == context ? context : NULL;
+}
+
+gboolean
+cfut_owner_is_context_here (CfutOwner *self)
+{
+  CfutThread *thread = cfut_thread_get ();
+  GMainContext *context;
+
+  if (thread->delivering == self->delivery)
+    return TRUE;
+
+  context = owner_context_of_thread (self);
+  if (context == NULL)
+    return FALSE;
+  if (g_main_context_is_owner (context))
+    return TRUE;
+  if (!cfut_owner_is_thread_here (self) || !g_main_context_acquire (context))
+    return FALSE;
+
+  g_main_context_release (context);
+  return TRUE;
+}
+
+static gsize
+owner_reap_own (CfutOwner *self,
+                guint      n_old)
+{
+  CfutItem *item;
+  gsize n = 0;
+
+  for (guint i = 0; i < n_old && (item = owner_take_kept (self)) != NULL; i++)
+    {
+      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
+        owner_keep (self, item);
+      else
+        n++;
+    }
+
+  for (guint i = 0; i < REAP_AT_ONCE; i++)
+    {
+      item = (CfutItem *) cfut_queue_pop (&self->queue);
+      if (item == NULL)
+        break;
+      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
+        owner_keep (self, item);
+      else
+        n++;
+    }
+
+  return n;
+}
+
+/* Owners whose thread or context is gone, in a program whose main thread runs no loop. */
+static gsize
+delivery_reap_strays (CfutDelivery *self)
+{
+  gsize n = 0;
+
+  for (guint left = atomic_load_explicit (&self->n_ready, memory_order_relaxed); left > 0; left--)
+    {
+      CfutOwner *owner = delivery_peek_ready (self);
+      CfutItem *item;
+
+      if (owner == NULL)
+        break;
+
+      delivery_rotate_ready (self);
+      if (owner->delivery != self)
+        {
+          while ((item = owner_take (owner)) != NULL)
+            {
+              item->klass->deliver (item, CFUT_DELIVER_ORPHAN);
+              n++;
+            }
+          owner_finish (owner, self);
+        }
+      else if (atomic_load_explicit (&owner->thread_gone, memory_order_acquire))
+        {
+          n += owner_reap_own (owner, REAP_AT_ONCE);
+          owner_finish (owner, self);
+        }
+      cfut_owner_unref (owner);
+    }
+
+  return n;
+}
+
+/* Nothing is done unless this is the owner's thread, outside of any main loop, and the context free:
+ * where a loop of another thread was seen to run the context, what is left to do is that loop's. */
+gsize
+cfut_owner_reap (CfutOwner *self,
+                 guint      n_old)
+{
+  CfutThread *thread = cfut_thread_get ();
+  CfutDelivery *delivery = self->delivery;
+  GMainContext *context;
+  gpointer iterated_by;
+  gboolean strays;
+  gsize n = 0;
+
+  strays = thread->is_main &&
+           atomic_load_explicit (&delivery->n_strays, memory_order_relaxed) > 0;
+  if (!cfut_owner_is_thread_here (self) ||
+      (self->kept == NULL && !strays && cfut_queue_is_empty (&self->queue)))
+    return 0;
+
+  iterated_by = atomic_load_explicit (&delivery->iterated_by, memory_order_relaxed);
+  if ((iterated_by != NULL && iterated_by != thread) || g_main_depth () > 0)
+    return 0;
+
+  context = owner_context_of_thread (self);
+  if (context == NULL || !g_main_context_acquire (context))
+    return 0;
+
+  n = owner_reap_own (self, n_old);
+  if (strays)
+    n += delivery_reap_strays (delivery);
+  g_main_context_release (context);
+
+  return n;
+}
+
+void
+cfut_owner_tick (CfutOwner *self)
+{
+  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0)
+    cfut_owner_reap (self, REAP_OLD_TICK);
+}
+
+void
+cfut_owner_nudge (CfutOwner *self)
+{
+  CfutParker *sleeper = atomic_load_explicit (&self->sleeper, memory_order_seq_cst);
+
+  if (sleeper == NULL)
+    return;
+
+  atomic_store_explicit (&self->nudged, TRUE, memory_order_release);
+  cfut_parker_signal (sleeper);
+}
+
+CfutWake
+cfut_owner_block (CfutWaiter   *waiter,
+                  gint64        deadline_usec,
+                  GCancellable *cancellable)
+{
+  CfutThread *thread = cfut_thread_get ();
+  CfutOwner *owner = thread->running_owner == NULL ? cfut_owner_get_current () : NULL;
+  CfutWake wake;
+
+  if (owner == NULL || g_main_depth () > 0)
+    return cfut_waiter_wait (waiter, deadline_usec, cancellable);
+
+  waiter->nudge = &owner->nudged;
+  do
+    {
+      cfut_owner_reap (owner, REAP_OLD_BLOCKED);
+      atomic_store_explicit (&owner->nudged, FALSE, memory_order_relaxed);
+      atomic_store_explicit (&owner->sleeper, waiter->parker, memory_order_seq_cst);
+      wake = cfut_waiter_wait (waiter, deadline_usec, cancellable);
+      atomic_store_explicit (&owner->sleeper, NULL, memory_order_relaxed);
+    }
+  while (wake == CFUT_WAKE_NUDGED);
+
+  cfut_owner_reap (owner, REAP_OLD_BLOCKED);
+  return wake;
+}
+
+/* What is under way for them is their context's to deliver. */
+void
+cfut_owners_leave (CfutOwner *owners)
+{
+  while (owners != NULL)
+    {
+      CfutOwner *owner = owners;
+      CfutDelivery *delivery = owner->delivery;
+      CfutOwner *ready;
+
+      owners = owner->next_of_thread;
+
+      g_mutex_lock (&delivery->lock);
+      atomic_store_explicit (&owner->thread_gone, TRUE, memory_order_release);
+      for (ready = delivery->ready; ready != NULL; ready = ready->next_ready)
+        if (ready == owner)
+          atomic_fetch_add_explicit (&delivery->n_strays, 1, memory_order_relaxed);
+      g_mutex_unlock (&delivery->lock);
+
+      cfut_owner_unref (owner);
+    }
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+typedef struct _CfutParker CfutParker;
+
+typedef enum {
+  CFUT_WAKE_FIRED,
+  CFUT_WAKE_TIMED_OUT,
+  CFUT_WAKE_CANCELLED,
+  CFUT_WAKE_NUDGED
+} CfutWake;
+
+/* One blocking wait, on the stack of the thread that waits. Whoever fires it must not touch
+ * it afterwards. */
+typedef struct {
+  _Atomic int state;
+  CfutParker *parker;
+  _Atomic gboolean *nudge;  /* (nullable): when it turns TRUE, the wait ends with NUDGED */
+} CfutWaiter;
+
+#define CFUT_NO_DEADLINE G_MAXINT64
+
+gint64   cfut_deadline_from_timeout (gint64 timeout_usec);  /* negative: CFUT_NO_DEADLINE */
+
+void     cfut_waiter_init   (CfutWaiter    *self);
+void     cfut_waiter_fire   (CfutWaiter    *self);          /* any thread, once */
+void     cfut_parker_signal (CfutParker    *parker);        /* any thread: its sleeper looks again */
+gboolean cfut_waiter_fired  (CfutWaiter    *self);
+/* Until fired, the deadline, or cancelled. After TIMED_OUT or CANCELLED the caller takes the waiter
+ * out of where it is registered; where that fails as it is being fired, it calls again with
+ * no deadline and no cancellable, which ends at once. */
+CfutWake cfut_waiter_wait   (CfutWaiter    *self,
+                             gint64         deadline_usec,
+                             GCancellable  *cancellable);
+
+CfutWake cfut_waiter_park   (CfutWaiter    *self,
+                             gint64         deadline_usec);
+
+void     cfut_set_wake_error (GError   **error,
+                              CfutWake   wake);             /* TIMED_OUT or CANCELLED as a GError of GIO */
+
+G_END_DECLS
