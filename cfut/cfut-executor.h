@@ -20,7 +20,7 @@ G_DECLARE_DERIVABLE_TYPE (CfutExecutor, cfut_executor, CFUT, EXECUTOR, GObject)
 /**
  * CfutExecutorClass:
  * @parent_class: the parent class
- * @execute: takes one piece of work and returns without waiting for it: sooner or later it is
+ * @execute: takes over one piece of work (transfer full) and returns without waiting for it: sooner or later it is
  *   given to [method@Cfut.Work.run] on a thread of the implementation's choice, or to
  *   [method@Cfut.Work.reject], or dropped; called on the submitting thread
  * @shutdown: stops as [method@Cfut.Executor.shutdown] describes it; called once for each call of that,

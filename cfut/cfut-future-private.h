@@ -32,6 +32,29 @@ struct _CfutFuture {
   GValue value;
 };
 
+typedef enum {
+  CFUT_FUTURE_DIRTY_PROGRESS = 1 << 0,
+  CFUT_FUTURE_DIRTY_MESSAGE = 1 << 1,
+  CFUT_FUTURE_DIRTY_NAME = 1 << 2,
+  CFUT_FUTURE_DIRTY_STATE = 1 << 3
+} CfutFutureDirty;
+
+struct _CfutFutureExtra {
+  /* Guarded by the cell's lock */
+  char *name;
+  char *message;
+  GCancellable *cancellable;
+  guint64 done;
+  guint64 total;
+  CfutFutureDirty dirty;
+
+  /* Owning context only */
+  CfutFuture *future;
+  CfutDelayed delayed;
+  gint64 notified_usec;
+  CfutState shown_state;
+};
+
 struct _CfutFutureClass {
   GObjectClass parent_class;
 
@@ -40,6 +63,27 @@ struct _CfutFutureClass {
   /* Cancelled while it stood in a queue: called under the cell's lock, to keep the accounts. */
   void (*unqueued) (CfutFuture *self);
 };
+
+static inline CfutFutureExtra *
+cfut_future_peek_extra (CfutFuture *self)
+{
+  return atomic_load_explicit (&self->extra, memory_order_acquire);
+}
+
+CfutFutureExtra *cfut_future_get_extra   (CfutFuture       *self);
+
+/* On the owner's context: what a handler hears. */
+void        cfut_future_notify           (CfutFuture       *self,
+                                          CfutFutureDirty   dirty);
+void        cfut_future_emit_done        (CfutFuture       *self);
+
+extern const CfutItemClass cfut_future_item_class;
+void        cfut_future_changed          (CfutFuture       *self);
+void        cfut_future_reap_submitted   (CfutFuture       *self);
+void        cfut_future_drop_callbacks   (CfutFuture       *self);
+/* Frees it on the owner's context; it is empty after. */
+void        cfut_future_discard_value    (CfutFuture       *self,
+                                          GValue           *value);
 
 void        cfut_future_init_owner       (CfutFuture       *self,
                                           CfutOwner        *owner);

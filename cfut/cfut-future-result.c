@@ -395,5 +395,9 @@ cfut_future_dup_error (CfutFuture *self)
   if (state != CFUT_STATE_REJECTED && state != CFUT_STATE_CANCELLED)
     return NULL;
 
+  /* Most cancelled futures have none of their own, and nobody asks. */
+  if (self->value.g_type == G_TYPE_INVALID)
+    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The task was cancelled"));
+
   return g_value_dup_boxed (&self->value);
 }

@@ -131,7 +131,7 @@ promise_resolve (CfutPromise *self,
 /**
  * cfut_promise_resolve:
  * @self: a promise
- * @value: (nullable): the result; %NULL for "no value"
+ * @value: (nullable): the result; %NULL or an unset value for "no value"
  *
  * Settles the future with a value.
  *

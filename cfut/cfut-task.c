@@ -135,7 +135,7 @@ task_take_value (CfutTask *self,
 /**
  * cfut_task_set_result:
  * @self: the running task
- * @value: (nullable): the result; %NULL for "no value"
+ * @value: (nullable): the result; %NULL or an unset value for "no value"
  *
  * Sets the value that the future is resolved with when the function returns %TRUE. The last one set stands.
  *

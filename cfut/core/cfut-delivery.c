@@ -712,6 +712,17 @@ owner_context_of_thread (CfutOwner *self)
   return self->delivery->key == context ? context : NULL;
 }
 
+/* Whether the thread may act for a context that nobody owns at the moment: it is the owner's thread, and
+ * the context is not merely between two iterations of another thread's loop. */
+static gboolean
+owner_may_borrow_context (CfutOwner *self)
+{
+  gpointer iterated_by = atomic_load_explicit (&self->delivery->iterated_by, memory_order_relaxed);
+
+  return cfut_owner_is_thread_here (self) &&
+         (iterated_by == NULL || iterated_by == cfut_thread_get ());
+}
+
 gboolean
 cfut_owner_is_context_here (CfutOwner *self)
 {
@@ -726,7 +737,7 @@ cfut_owner_is_context_here (CfutOwner *self)
     return FALSE;
   if (g_main_context_is_owner (context))
     return TRUE;
-  if (!cfut_owner_is_thread_here (self) || !g_main_context_acquire (context))
+  if (!owner_may_borrow_context (self) || !g_main_context_acquire (context))
     return FALSE;
 
   g_main_context_release (context);
@@ -737,10 +748,12 @@ static gsize
 owner_reap_own (CfutOwner *self,
                 guint      n_old)
 {
-  CfutItem *item;
+  CfutItem *last = self->kept != NULL ? self->kept_last : NULL;
+  CfutItem *item = NULL;
   gsize n = 0;
 
-  for (guint i = 0; i < n_old && (item = owner_take_kept (self)) != NULL; i++)
+  /* Each once at most, as what is kept again goes to the end. */
+  for (guint i = 0; i < n_old && item != last && (item = owner_take_kept (self)) != NULL; i++)
     {
       if (item->klass->deliver (item, CFUT_DELIVER_REAP))
         owner_keep (self, item);
@@ -806,7 +819,6 @@ cfut_owner_reap (CfutOwner *self,
   CfutThread *thread = cfut_thread_get ();
   CfutDelivery *delivery = self->delivery;
   GMainContext *context;
-  gpointer iterated_by;
   gboolean strays;
   gsize n = 0;
 
@@ -816,8 +828,7 @@ cfut_owner_reap (CfutOwner *self,
       (self->kept == NULL && !strays && cfut_queue_is_empty (&self->queue)))
     return 0;
 
-  iterated_by = atomic_load_explicit (&delivery->iterated_by, memory_order_relaxed);
-  if ((iterated_by != NULL && iterated_by != thread) || g_main_depth () > 0)
+  if (!owner_may_borrow_context (self) || g_main_depth () > 0)
     return 0;
 
   context = owner_context_of_thread (self);

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* How a future settles: by its runner, by its promise, by cancellation, or as nobody can run it.
+ *
+ * Threads: any; whoever comes first settles, all others are told so.
+ * Locks: the cell's lock. Nothing of a user's runs under it, and nothing is freed.
+ * Owns: settling hands one reference to the owner's delivery queue.
+ * Invariants:
+ * 1. The value is written under the lock, or alone in RUNNING, before the state settles, and never after.
+ * 2. Who settles serves the nodes of the closed list outside the lock: groups, then blocked threads and
+ *    DIRECT callbacks, a thread never behind a callback that may wait for it.
+ * 3. An error or a value that comes too late is freed; one that a running function replaces is freed
+ *    on the owner's context.
+ * Not here: what the owner is told (cfut-future-announce.c). */
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+#include "cfut-error.h"
+#include "cfut-future-private.h"
+
+static void
+serve (CfutNode   *nodes,
+       CfutFuture *self,
+       CfutState   state)
+{
+  while (nodes != NULL)
+    {
+      CfutNode *node = nodes;
+
+      nodes = node->next;
+      node->klass->settled (node, self, state);
+    }
+}
+
+/* What is left to do once the word says settled. Takes one reference of the caller's, which is the
+ * delivery queue's from here. Blocked threads come after the hand-over, so that what they
+ * reap first is what they waited for; only a callback that may block goes behind them. */
+static void
+future_settled (CfutFuture *self,
+                CfutState   state,
+                guint       before,
+                CfutNode   *nodes[CFUT_NODE_CONTEXT])
+{
+  serve (nodes[CFUT_NODE_INTERNAL], self, state);
+
+  if (nodes[CFUT_NODE_DIRECT] != NULL)
+    {
+      serve (nodes[CFUT_NODE_WAIT], self, state);
+      nodes[CFUT_NODE_WAIT] = NULL;
+      serve (nodes[CFUT_NODE_DIRECT], self, state);
+    }
+
+  if (!(before & CFUT_CELL_SCHEDULED))
+    cfut_owner_push (self->owner, &self->item);
+
+  serve (nodes[CFUT_NODE_WAIT], self, state);
+  serve (nodes[CFUT_NODE_LATE], self, state);
+}
+
+static inline void
+value_take_error (GValue *value,
+                  GError *error)
+{
+  g_value_init (value, G_TYPE_ERROR);
+  g_value_take_boxed (value, error);
+}
+
+/* Under the cell's lock: it will not be run any more, though the queue holds it still. */
+static void
+future_unqueue (CfutFuture *self,
+                guint       word)
+{
+  CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+
+  if ((word & CFUT_CELL_QUEUED) && klass->unqueued != NULL)
+    klass->unqueued (self);
+}
+
+static gboolean
+future_settle_below (CfutFuture *self,
+                     CfutState   below,
+                     CfutState   to,
+                     GValue     *value,
+                     GError     *error)
+{
+  CfutNode *nodes[CFUT_NODE_CONTEXT] = { NULL, };
+  guint before = cfut_cell_lock (&self->cell);
+
+  if (cfut_cell_state (before) >= below)
+    {
+      cfut_cell_unlock (&self->cell);
+      g_clear_error (&error);
+      if (value != NULL && value->g_type != G_TYPE_INVALID)
+        g_value_unset (value);
+      return FALSE;
+    }
+
+  if (error != NULL)
+    value_take_error (&self->value, error);
+  else if (value != NULL)
+    self->value = *value;
+  future_unqueue (self, before);
+
+  g_object_ref (self);
+  before = cfut_cell_settle_locked (&self->cell, to, nodes);
+  future_settled (self, to, before, nodes);
+  return TRUE;
+}
+
+gboolean
+cfut_future_settle (CfutFuture *self,
+                    CfutState   to,
+                    GValue     *value,
+                    GError     *error)
+{
+  return future_settle_below (self, CFUT_STATE_RESOLVED, to, value, error);
+}
+
+gboolean
+cfut_future_reject_pending (CfutFuture *self,
+                            GError     *error)
+{
+  return future_settle_below (self, CFUT_STATE_RUNNING, CFUT_STATE_REJECTED, NULL, error);
+}
+
+/* PENDING to RUNNING. FALSE: it has settled. */
+gboolean
+cfut_future_start (CfutFuture *self)
+{
+  if (!cfut_cell_start (&self->cell))
+    return FALSE;
+
+  cfut_future_changed (self);
+  return TRUE;
+}
+
+static CfutState
+state_after_run (CfutFuture  *self,
+                 gboolean     success,
+                 GError     **error)
+{
+  if (success && *error == NULL)
+    return CFUT_STATE_RESOLVED;
+
+  if (*error == NULL)
+    *error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_CALLBACK_FAILED,
+                                  _("The function failed and set no error"));
+
+  return g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
+         cfut_future_cancel_requested (self) ? CFUT_STATE_CANCELLED : CFUT_STATE_REJECTED;
+}
+
+void
+cfut_future_finish_run (CfutFuture *self,
+                        gboolean    success,
+                        GError     *error)
+{
+  CfutNode *nodes[CFUT_NODE_CONTEXT] = { NULL, };
+  CfutState state = state_after_run (self, success, &error);
+  guint before;
+
+  if (error == NULL && cfut_cell_try_settle (&self->cell, state, &before))
+    {
+      if (!(before & CFUT_CELL_SCHEDULED))
+        cfut_owner_push (self->owner, &self->item);
+      return;
+    }
+
+  if (error != NULL)
+    cfut_future_discard_value (self, &self->value);
+
+  before = cfut_cell_lock (&self->cell);
+  if (cfut_cell_settled (before))
+    {
+      cfut_cell_unlock (&self->cell);
+      g_clear_error (&error);
+      cfut_future_release (self);
+      return;
+    }
+
+  if (error != NULL)
+    value_take_error (&self->value, error);
+  before = cfut_cell_settle_locked (&self->cell, state, nodes);
+  future_settled (self, state, before, nodes);
+}
+
+/* Of the function that runs; the last one stands. */
+void
+cfut_future_take_value (CfutFuture *self,
+                        GValue     *value)
+{
+  GValue old;
+  guint word = cfut_cell_lock (&self->cell);
+
+  if (cfut_cell_settled (word))
+    {
+      old = *value;
+    }
+  else
+    {
+      old = self->value;
+      self->value = *value;
+    }
+  cfut_cell_unlock (&self->cell);
+
+  cfut_future_discard_value (self, &old);
+}
+
+gboolean
+cfut_future_cancel_requested (CfutFuture *self)
+{
+  return (cfut_cell_load (&self->cell) & CFUT_CELL_CANCEL_REQUESTED) != 0;
+}
+
+/* (transfer none): made on first use, as long-lived as the future. */
+GCancellable *
+cfut_future_cancellable (CfutFuture *self)
+{
+  CfutFutureExtra *extra = cfut_future_get_extra (self);
+  GCancellable *made = g_cancellable_new ();
+  GCancellable *cancellable;
+  guint word;
+
+  word = cfut_cell_lock (&self->cell);
+  if (extra->cancellable == NULL)
+    extra->cancellable = g_steal_pointer (&made);
+  cancellable = extra->cancellable;
+  cfut_cell_unlock (&self->cell);
+
+  g_clear_object (&made);
+  if (word & CFUT_CELL_CANCEL_REQUESTED)
+    g_cancellable_cancel (cancellable);
+
+  return cancellable;
+}
+
+gboolean
+cfut_future_add_node (CfutFuture *self,
+                      CfutNode   *node)
+{
+  return cfut_cell_add (&self->cell, node);
+}
+
+gboolean
+cfut_future_remove_node (CfutFuture *self,
+                         CfutNode   *node)
+{
+  return cfut_cell_remove (&self->cell, node);
+}
+
+CfutOwner *
+cfut_future_get_owner (CfutFuture *self)
+{
+  return self->owner;
+}
+
+void
+cfut_future_init_owner (CfutFuture *self,
+                        CfutOwner  *owner)
+{
+  self->owner = cfut_owner_ref (owner);
+}
+
+/**
+ * cfut_future_cancel:
+ * @self: a future
+ *
+ * Cancels the future, or asks for it.
+ *
+ * What has not started is cancelled at once, everywhere. What is running is asked to stop through its
+ * [method@Cfut.Task.get_cancellable] and [method@Cfut.Task.checkpoint]: if its function then fails with
+ * %G_IO_ERROR_CANCELLED the future becomes cancelled, if it still succeeds it is resolved. May be
+ * called on any thread; handlers of that cancellable run on this one.
+ *
+ * Returns: %TRUE if the future is cancelled now; %FALSE if it has settled otherwise, or is
+ *   running and was asked
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_future_cancel (CfutFuture *self)
+{
+  CfutNode *nodes[CFUT_NODE_CONTEXT] = { NULL, };
+  CfutFutureExtra *extra;
+  GCancellable *cancellable = NULL;
+  guint word;
+
+  g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
+
+  word = cfut_cell_load (&self->cell);
+  if (cfut_cell_settled (word))
+    return cfut_cell_state (word) == CFUT_STATE_CANCELLED;
+
+  word = cfut_cell_lock (&self->cell);
+  extra = cfut_future_peek_extra (self);
+  if (extra != NULL && extra->cancellable != NULL && !cfut_cell_settled (word))
+    cancellable = g_object_ref (extra->cancellable);
+  cfut_cell_set_flags (&self->cell, CFUT_CELL_CANCEL_REQUESTED);
+
+  if (cfut_cell_state (word) == CFUT_STATE_PENDING)
+    {
+      g_object_ref (self);
+      future_unqueue (self, word);
+      word = cfut_cell_settle_locked (&self->cell, CFUT_STATE_CANCELLED, nodes);
+      future_settled (self, CFUT_STATE_CANCELLED, word, nodes);
+    }
+  else
+    {
+      cfut_cell_unlock (&self->cell);
+    }
+
+  if (cancellable != NULL)
+    {
+      g_cancellable_cancel (cancellable);
+      g_object_unref (cancellable);
+    }
+
+  return cfut_future_get_state (self) == CFUT_STATE_CANCELLED;
+}
