@@ -130,7 +130,7 @@ void           cfut_group_core_set_clock      (CfutGroupCore         *self,
 void           cfut_group_core_check          (CfutGroupCore         *self);
 guint64        cfut_group_core_get_n_steps    (CfutGroupCore         *self);
 
-/* For cfut-group-core.c and cfut-group-shown.c */
+/* For cfut-group-core.c, cfut-group-remove.c and cfut-group-shown.c */
 
 enum {
   MEMBER_ATTACHED = 1 << 0,  /* its node is in the future's cell, or its settled function is to come */
@@ -172,6 +172,8 @@ struct _CfutGroupCore {
   guint leaving_begin;            /* none of these stands before that */
   guint found_at;                 /* where the last removed one stood */
   CfutPointerSet futures;         /* of the members that are not LEAVING */
+  CfutNode *garbage;              /* members that are out and may be freed */
+  guint n_garbage;
   CfutGroupMember *first_settled;
   CfutGroupMember *last_settled;
   CfutGroupMember *ready;
@@ -202,17 +204,26 @@ struct _CfutGroupCore {
   gboolean armed;
 };
 
-void           cfut_group_core_init_slices       (CfutGroupCore    *self);
-CfutGroupCore *cfut_group_core_ref               (CfutGroupCore    *self);
-gboolean       cfut_group_core_schedule          (CfutGroupCore    *self);
-gboolean       cfut_group_core_is_at_end_locked  (CfutGroupCore    *self);
-guint64        cfut_group_core_worked_locked     (CfutGroupCore    *self);
-void           cfut_group_core_count_done_locked (CfutGroupCore    *self,
-                                                  CfutGroupMember  *member,
+void           cfut_group_core_init_slices       (CfutGroupCore   *self);
+CfutGroupCore *cfut_group_core_ref               (CfutGroupCore   *self);
+gboolean       cfut_group_core_schedule          (CfutGroupCore   *self);
+gboolean       cfut_group_core_is_at_end_locked  (CfutGroupCore   *self);
+guint64        cfut_group_core_worked_locked     (CfutGroupCore   *self);
+void           cfut_group_core_count_done_locked (CfutGroupCore   *self,
+                                                  CfutGroupMember *member,
                                                   int               sign);
-void           cfut_group_core_out_locked        (CfutGroupCore    *self,
-                                                  CfutGroupMember  *member,
-                                                  CfutNode        **garbage);
-void           cfut_group_members_free           (CfutNode         *list);
+void           cfut_group_core_take_part_locked  (CfutGroupCore   *self,
+                                                  CfutGroupMember *member,
+                                                  gboolean          all);
+void           cfut_group_core_ended_locked      (CfutGroupCore   *self);
+void           cfut_group_core_serve_locked      (CfutGroupCore   *self);
+void           cfut_group_core_unlock            (CfutGroupCore   *self,
+                                                  gboolean          changed);
+void           cfut_group_core_out_locked        (CfutGroupCore   *self,
+                                                  CfutGroupMember *member);
+void           cfut_group_member_free            (CfutGroupMember  *member);
+gboolean       cfut_group_core_sweep             (CfutGroupCore   *self,
+                                                  gint64            until_usec);
+void           cfut_group_core_tidy              (CfutGroupCore   *self);
 
 G_END_DECLS

@@ -33,6 +33,7 @@
 
 /* Futures that are added under one hold of the lock, which settling workers want. */
 #define ADD_AT_ONCE 256
+#define CANCEL_AT_ONCE 256
 
 static inline CfutGroupCore *
 member_core (CfutGroupMember *member)
@@ -40,26 +41,6 @@ member_core (CfutGroupMember *member)
   const char *klass = (const char *) member->node.klass;
 
   return (CfutGroupCore *) (klass - G_STRUCT_OFFSET (CfutGroupCore, node_class));
-}
-
-static void
-member_free (CfutGroupMember *member)
-{
-  cfut_future_release (member->future);
-  g_free (member);
-}
-
-/* A list of members that are linked by their nodes. */
-void
-cfut_group_members_free (CfutNode *list)
-{
-  while (list != NULL)
-    {
-      CfutNode *node = list;
-
-      list = node->next;
-      member_free ((CfutGroupMember *) node);
-    }
 }
 
 CfutGroupCore *
@@ -75,7 +56,7 @@ cfut_group_core_unref (CfutGroupCore *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
-  g_assert (self->members.len == 0);
+  g_assert (self->members.len == 0 && self->garbage == NULL);
   cfut_deque_clear (&self->members);
   cfut_pointer_set_clear (&self->futures);
   g_weak_ref_clear (&self->face);
@@ -97,8 +78,8 @@ cfut_group_core_schedule (CfutGroupCore *self)
 
 /* Unlocks and does what must not be done under the lock. As soon as the lock is free the core may go, so
  * after it only what a reference was taken for is touched. */
-static void
-core_unlock (CfutGroupCore *self,
+void
+cfut_group_core_unlock (CfutGroupCore *self,
              gboolean       changed)
 {
   CfutGroupRequest *served = g_steal_pointer (&self->served);
@@ -166,8 +147,8 @@ core_try_serve_locked (CfutGroupCore    *self,
   return cfut_group_core_is_at_end_locked (self);
 }
 
-static void
-core_serve_locked (CfutGroupCore *self)
+void
+cfut_group_core_serve_locked (CfutGroupCore *self)
 {
   for (guint kind = 0; kind < CFUT_GROUP_N_REQUEST_KINDS; kind++)
     {
@@ -190,8 +171,8 @@ core_serve_locked (CfutGroupCore *self)
 }
 
 /* Something may have ended: work, a hold, or a member's stay. */
-static void
-core_ended_locked (CfutGroupCore *self)
+void
+cfut_group_core_ended_locked (CfutGroupCore *self)
 {
   if (self->n_unsettled == 0)
     {
@@ -233,31 +214,9 @@ core_append_to_log_locked (CfutGroupCore   *self,
     self->unannounced = member;
 }
 
-static void
-core_remove_from_log_locked (CfutGroupCore   *self,
-                             CfutGroupMember *member)
-{
-  CfutGroupMember *next = (CfutGroupMember *) member->node.next;
-  CfutGroupMember *previous = (CfutGroupMember *) member->node.prev;
-
-  if (previous != NULL)
-    previous->node.next = &next->node;
-  else
-    self->first_settled = next;
-  if (next != NULL)
-    next->node.prev = &previous->node;
-  else
-    self->last_settled = previous;
-
-  if (self->ready == member)
-    self->ready = next;
-  if (self->unannounced == member)
-    self->unannounced = next;
-}
-
 /* The member's part becomes what was worked; with @all, all its units do. */
-static void
-core_take_part_locked (CfutGroupCore   *self,
+void
+cfut_group_core_take_part_locked (CfutGroupCore   *self,
                        CfutGroupMember *member,
                        gboolean         all)
 {
@@ -286,8 +245,8 @@ core_settle_locked (CfutGroupCore   *self,
     self->n_bad++;
 
   core_append_to_log_locked (self, member);
-  core_ended_locked (self);
-  core_serve_locked (self);
+  cfut_group_core_ended_locked (self);
+  cfut_group_core_serve_locked (self);
 }
 
 /* On the settling thread, outside of its locks. */
@@ -304,9 +263,9 @@ member_settled (CfutNode   *node,
   if (G_LIKELY (!(member->flags & MEMBER_LEAVING)))
     {
       /* What fails takes its time as what succeeds does; what is cancelled says nothing of speed. */
-      core_take_part_locked (self, member, state != CFUT_STATE_CANCELLED);
+      cfut_group_core_take_part_locked (self, member, state != CFUT_STATE_CANCELLED);
       core_settle_locked (self, member, state);
-      core_unlock (self, TRUE);
+      cfut_group_core_unlock (self, TRUE);
     }
   else
     {
@@ -315,7 +274,7 @@ member_settled (CfutNode   *node,
       g_mutex_unlock (&self->lock);
       if (out)
         {
-          member_free (member);
+          cfut_group_member_free (member);
           cfut_group_core_unref (self);
         }
     }
@@ -436,7 +395,7 @@ core_add_locked (CfutGroupCore *self,
   else
     {
       member->flags = 0;
-      core_take_part_locked (self, member, FALSE);
+      cfut_group_core_take_part_locked (self, member, FALSE);
       core_settle_locked (self, member, cfut_future_get_state (future));
     }
 }
@@ -455,110 +414,8 @@ cfut_group_core_add (CfutGroupCore  *self,
       g_mutex_lock (&self->lock);
       for (; i < end; i++)
         core_add_locked (self, futures[i], units != NULL ? units[i] : 1);
-      core_unlock (self, TRUE);
+      cfut_group_core_unlock (self, TRUE);
     }
-}
-
-/* Out of next and of the live counts; what is shown follows on the owner's context. */
-static void
-core_leave_locked (CfutGroupCore   *self,
-                   CfutGroupMember *member)
-{
-  if (member->flags & MEMBER_SETTLED)
-    {
-      core_remove_from_log_locked (self, member);
-      self->n_settled--;
-      if (member->flags & (MEMBER_FAILED | MEMBER_CANCELLED))
-        self->n_bad--;
-    }
-  else
-    {
-      if (cfut_future_remove_node (member->future, &member->node))
-        member->flags &= ~MEMBER_ATTACHED;
-      core_take_part_locked (self, member, FALSE);
-      self->n_unsettled--;
-      core_ended_locked (self);
-    }
-
-  cfut_pointer_set_remove (&self->futures, member->future);
-  member->flags |= MEMBER_LEAVING;
-  if (member->flags & MEMBER_JOINED)
-    self->n_leaving++;
-}
-
-/* A leaving one may have the same future. */
-static gboolean
-core_is_at_locked (CfutGroupCore *self,
-                   guint          position,
-                   CfutFuture    *future)
-{
-  CfutGroupMember *member = cfut_deque_get (&self->members, position);
-
-  self->n_looks++;
-  return member->future == future && !(member->flags & MEMBER_LEAVING);
-}
-
-/* It is there. Futures are mostly removed in about the order in which they were added, with some left
- * where they are, so the search goes on where the last one ended, to both sides. */
-static CfutGroupMember *
-core_find_locked (CfutGroupCore *self,
-                  CfutFuture    *future)
-{
-  guint up = MIN (self->found_at, self->members.len);
-  guint down = up;
-
-  for (;;)
-    {
-      if (up < self->members.len && core_is_at_locked (self, up++, future))
-        {
-          self->found_at = up - 1;
-          break;
-        }
-      if (down > 0 && core_is_at_locked (self, --down, future))
-        {
-          self->found_at = down;
-          break;
-        }
-    }
-
-  self->leaving_begin = MIN (self->leaving_begin, self->found_at);
-  return cfut_deque_get (&self->members, self->found_at);
-}
-
-/* FALSE: it was not there. */
-gboolean
-cfut_group_core_remove (CfutGroupCore *self,
-                        CfutFuture    *future)
-{
-  CfutGroupMember *member;
-
-  g_mutex_lock (&self->lock);
-  if (!cfut_pointer_set_remove (&self->futures, future))
-    {
-      g_mutex_unlock (&self->lock);
-      return FALSE;
-    }
-
-  member = core_find_locked (self, future);
-  core_leave_locked (self, member);
-  core_serve_locked (self);
-  core_unlock (self, TRUE);
-
-  return TRUE;
-}
-
-gsize
-cfut_group_core_remove_settled (CfutGroupCore *self)
-{
-  gsize n = 0;
-
-  g_mutex_lock (&self->lock);
-  self->leaving_begin = 0;
-  for (; self->first_settled != NULL; n++)
-    core_leave_locked (self, self->first_settled);
-  core_unlock (self, n > 0);
-
-  return n;
 }
 
 void
@@ -581,87 +438,60 @@ cfut_group_core_release (CfutGroupCore *self)
   if (held)
     {
       self->n_holds--;
-      core_ended_locked (self);
-      core_serve_locked (self);
+      cfut_group_core_ended_locked (self);
+      cfut_group_core_serve_locked (self);
     }
-  core_unlock (self, held);
+  cfut_group_core_unlock (self, held);
 
   return held;
 }
 
-void
-cfut_group_core_cancel (CfutGroupCore *self)
+/* From *@end towards the front. What is removed meanwhile only moves the rest to the front, so nothing is
+ * missed. FALSE: the front was reached. */
+static gboolean
+core_cancel_some (CfutGroupCore *self,
+                  guint         *end,
+                  gboolean       only_running)
 {
-  GPtrArray *futures;
+  CfutFuture *futures[CANCEL_AT_ONCE];
+  guint n = 0;
+  guint stop;
 
   g_mutex_lock (&self->lock);
-  futures = g_ptr_array_sized_new (self->n_unsettled);
-  for (guint i = 0; futures->len < self->n_unsettled; i++)
+  *end = MIN (*end, self->members.len);
+  stop = *end - MIN (*end, CANCEL_AT_ONCE);
+  while (*end > stop)
     {
-      CfutGroupMember *member = cfut_deque_get (&self->members, i);
+      CfutGroupMember *member = cfut_deque_get (&self->members, --*end);
 
-      if (!(member->flags & (MEMBER_SETTLED | MEMBER_LEAVING)))
-        g_ptr_array_add (futures, g_object_ref (member->future));
+      if (!(member->flags & (MEMBER_SETTLED | MEMBER_LEAVING)) &&
+          (!only_running || cfut_future_get_state (member->future) == CFUT_STATE_RUNNING))
+        futures[n++] = g_object_ref (member->future);
     }
   g_mutex_unlock (&self->lock);
 
-  for (guint i = 0; i < futures->len; i++)
+  for (guint i = 0; i < n; i++)
     {
-      cfut_future_cancel (futures->pdata[i]);
-      cfut_future_release (futures->pdata[i]);
+      cfut_future_cancel (futures[i]);
+      cfut_future_release (futures[i]);
     }
-  g_ptr_array_unref (futures);
+
+  return stop > 0;
 }
 
-/* The member is in `members` no more. What can be freed goes into @garbage. */
+/* What runs is told first, as it takes its time; then what waits, from the end on, as workers come
+ * from the front. */
 void
-cfut_group_core_out_locked (CfutGroupCore    *self,
-                 CfutGroupMember  *member,
-                 CfutNode        **garbage)
+cfut_group_core_cancel (CfutGroupCore *self)
 {
-  if (member->flags & MEMBER_JOINED)
-    {
-      self->n_leaving--;
-      self->shown.units_total -= member->units;
-      if (member->flags & MEMBER_SETTLED)
-        cfut_group_core_count_done_locked (self, member, -1);
-    }
+  guint end = G_MAXUINT;
 
-  if (member->flags & MEMBER_ATTACHED)
-    {
-      member->flags |= MEMBER_OUT;
-      cfut_group_core_ref (self);
-    }
-  else
-    {
-      member->node.next = *garbage;
-      *garbage = &member->node;
-    }
-}
+  while (core_cancel_some (self, &end, TRUE))
+    ;
 
-/* The face is gone, or going. */
-void
-cfut_group_core_close (CfutGroupCore *self)
-{
-  CfutNode *garbage = NULL;
-
-  g_mutex_lock (&self->lock);
-  self->closed = TRUE;
-  self->n_holds = 0;
-  for (guint i = 0; i < self->members.len; i++)
-    {
-      CfutGroupMember *member = cfut_deque_get (&self->members, i);
-
-      if (!(member->flags & MEMBER_LEAVING))
-        core_leave_locked (self, member);
-      cfut_group_core_out_locked (self, member, &garbage);
-    }
-  cfut_deque_clear (&self->members);
-  self->n_shown = 0;
-  core_serve_locked (self);
-  core_unlock (self, FALSE);
-
-  cfut_group_members_free (garbage);
+  end = G_MAXUINT;
+  while (core_cancel_some (self, &end, FALSE))
+    ;
 }
 
 void

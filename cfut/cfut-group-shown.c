@@ -23,41 +23,45 @@
 
 /* Up to so many gaps are told one by one; above, the whole stretch is told as changed. */
 #define MAX_RUNS 16
+/* In a slice, for freeing what has left. */
+#define SWEEP_USEC 1000
+
+static void
+core_slice (CfutGroupCore *self)
+{
+  GObject *face = g_weak_ref_get (&self->face);
+
+  if (face != NULL)
+    {
+      self->slice (face);
+      g_object_unref (face);
+    }
+}
 
 static gboolean
 core_deliver (CfutItem        *item,
               CfutDeliverMode  mode)
 {
   CfutGroupCore *self = (CfutGroupCore *) ((char *) item - G_STRUCT_OFFSET (CfutGroupCore, item));
-  GObject *face;
   gboolean closed;
 
-  switch (mode)
+  if (mode == CFUT_DELIVER_REAP)
     {
-    case CFUT_DELIVER_REAP:
-      /* All that a slice does is for a loop; and the presence costs nothing but itself. */
       g_mutex_lock (&self->lock);
       closed = self->closed;
       g_mutex_unlock (&self->lock);
+
+      /* All that a slice does for a face is for a loop; and the presence costs nothing but itself. */
       if (!closed)
         return TRUE;
-      break;
-
-    case CFUT_DELIVER_LOOP:
-      atomic_store (&self->scheduled, FALSE);
-      face = g_weak_ref_get (&self->face);
-      if (face != NULL)
-        {
-          self->slice (face);
-          g_object_unref (face);
-        }
-      break;
-
-    case CFUT_DELIVER_ORPHAN:
-      /* There will be no slices any more: it stays scheduled, so nobody pushes again. */
-    default:
-      break;
     }
+
+  atomic_store (&self->scheduled, FALSE);
+  if (mode == CFUT_DELIVER_LOOP)
+    core_slice (self);
+  if (cfut_group_core_sweep (self, mode == CFUT_DELIVER_REAP ? G_MAXINT64
+                                                             : g_get_monotonic_time () + SWEEP_USEC))
+    cfut_group_core_again (self);
 
   cfut_group_core_unref (self);
   return FALSE;
@@ -68,16 +72,11 @@ core_on_delayed (CfutDelayed     *delayed,
                  CfutDeliverMode  mode)
 {
   CfutGroupCore *self = (CfutGroupCore *) ((char *) delayed - G_STRUCT_OFFSET (CfutGroupCore, delayed));
-  GObject *face;
 
   self->armed = FALSE;
   atomic_store (&self->quiet, FALSE);
-  face = mode == CFUT_DELIVER_LOOP ? g_weak_ref_get (&self->face) : NULL;
-  if (face != NULL)
-    {
-      self->slice (face);
-      g_object_unref (face);
-    }
+  if (mode == CFUT_DELIVER_LOOP)
+    core_slice (self);
   cfut_group_core_unref (self);
 }
 
@@ -125,9 +124,8 @@ core_find_leaving_locked (CfutGroupCore *self,
 
 /* Takes out of what is shown one stretch with leaving members in it. */
 static gboolean
-core_take_leaving_locked (CfutGroupCore    *self,
-                          CfutGroupChange  *change,
-                          CfutNode        **garbage)
+core_take_leaving_locked (CfutGroupCore   *self,
+                          CfutGroupChange *change)
 {
   guint first = 0;
   guint last = 0;
@@ -146,7 +144,7 @@ core_take_leaving_locked (CfutGroupCore    *self,
       CfutGroupMember *member = cfut_deque_get (&self->members, i);
 
       if (member->flags & MEMBER_LEAVING)
-        cfut_group_core_out_locked (self, member, garbage);
+        cfut_group_core_out_locked (self, member);
       else
         cfut_deque_set (&self->members, kept++, member);
     }
@@ -164,9 +162,8 @@ core_take_leaving_locked (CfutGroupCore    *self,
 
 /* Shows what was added, without what has left before. */
 static gboolean
-core_take_joining_locked (CfutGroupCore    *self,
-                          CfutGroupChange  *change,
-                          CfutNode        **garbage)
+core_take_joining_locked (CfutGroupCore   *self,
+                          CfutGroupChange *change)
 {
   guint len = self->members.len;
   guint kept = self->n_shown;
@@ -180,7 +177,7 @@ core_take_joining_locked (CfutGroupCore    *self,
 
       if (member->flags & MEMBER_LEAVING)
         {
-          cfut_group_core_out_locked (self, member, garbage);
+          cfut_group_core_out_locked (self, member);
           continue;
         }
 
@@ -204,15 +201,14 @@ gboolean
 cfut_group_core_next_change (CfutGroupCore   *self,
                              CfutGroupChange *change)
 {
-  CfutNode *garbage = NULL;
   gboolean changed;
 
   g_mutex_lock (&self->lock);
-  changed = core_take_leaving_locked (self, change, &garbage) ||
-            core_take_joining_locked (self, change, &garbage);
+  changed = core_take_leaving_locked (self, change) || core_take_joining_locked (self, change);
   g_mutex_unlock (&self->lock);
 
-  cfut_group_members_free (garbage);
+  if (changed)
+    cfut_group_core_tidy (self);
   return changed;
 }
 

@@ -28,8 +28,9 @@
  * 3. An item that was kept is delivered before all younger ones, and `scheduled` stays TRUE until then.
  * 4. The main source stands just below GTK's redraw. The guard, at the highest priority, is armed by every
  *    wake-up, and lifts the main source to redraw's own priority if it was not served in time.
- * Not here: what items are. */
+ * Not here: what items are; what an owner's thread does for itself (cfut-owner.c). */
 
+#include "core/cfut-delivery-struct-private.h"
 #include "core/cfut-thread-private.h"
 
 /* GDK_PRIORITY_REDRAW is G_PRIORITY_HIGH_IDLE + 20. */
@@ -37,78 +38,17 @@
 #define DELIVERY_PRIORITY (REDRAW_PRIORITY + 1)
 #define SLICE_USEC (4 * 1000)
 #define STARVED_USEC (100 * 1000)
-#define REAP_AT_ONCE 8192
-#define REAP_OLD_BLOCKED 2
-#define REAP_TICKS 64
-#define REAP_OLD_TICK (2 * REAP_TICKS)
-
-typedef struct _CfutDelivery CfutDelivery;
 
 typedef struct {
   GSource source;
   CfutDelivery *delivery;
 } DeliverySource;
 
-struct _CfutDelivery {
-  gatomicrefcount ref_count;
-  gconstpointer key;        /* immutable: the context, to compare with only */
-
-  /* Guarded by lock */
-  GMutex lock;
-  GMainContext *context;    /* NULL: gone */
-  CfutOwner *ready;
-  CfutOwner *ready_last;
-  _Atomic (CfutDelayed *) orphans;  /* delayed ones of contexts that are gone; the default context's only */
-
-  /* The context destroys both; alive as long as context is not NULL */
-  GSource *source;
-  GSource *guard;
-
-  /* Owning context only */
-  CfutDelayed *delayed;     /* by time */
-  CfutDelayed *delayed_last;
-  gboolean lifted;
-
-  /* Atomic: written under the lock, looked at without it */
-  _Atomic guint n_ready;
-  _Atomic gboolean gone;
-  _Atomic guint n_strays;   /* owners in ready that no thread of their own will reap */
-  _Atomic gpointer iterated_by;  /* the thread whose loop last looked at the source */
-};
-
-struct _CfutOwner {
-  /* Immutable */
-  CfutDelivery *delivery;
-  CfutThread *thread;       /* compared only */
-
-  gatomicrefcount ref_count;
-  _Atomic gboolean scheduled;
-  _Atomic gboolean thread_gone;
-  CfutQueue queue;
-
-  /* Who owns the context only */
-  CfutItem *kept;
-  CfutItem *kept_last;
-
-  /* The thread's own */
-  CfutOwner *next_of_thread;
-  guint n_ticks;
-
-  /* Atomic: the parker of the thread while it is blocked and could reap, and whether it should */
-  _Atomic (CfutParker *) sleeper;
-  _Atomic gboolean nudged;
-
-  /* Guarded by the lock of the delivery in whose ready list it stands */
-  CfutOwner *next_ready;
-};
-
 static GMutex registry_lock;
 static GHashTable *registry;  /* GMainContext -> CfutDelivery, not owned: it leaves when its context goes */
 
-static CfutDelivery *delivery_for_context (GMainContext *context);
-
-static void
-delivery_unref (CfutDelivery *self)
+void
+cfut_delivery_unref (CfutDelivery *self)
 {
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
@@ -119,8 +59,8 @@ delivery_unref (CfutDelivery *self)
 
 /* Puts an owner in the ready list of its delivery, or, when its context is gone, in that of the default
  * context. Takes a reference for the list. */
-static void
-owner_make_ready (CfutOwner *self)
+void
+cfut_owner_make_ready (CfutOwner *self)
 {
   CfutDelivery *delivery = self->delivery;
   gboolean stray;
@@ -129,7 +69,7 @@ owner_make_ready (CfutOwner *self)
   if (delivery->context == NULL)
     {
       g_mutex_unlock (&delivery->lock);
-      delivery = delivery_for_context (g_main_context_default ());
+      delivery = cfut_delivery_for_context (g_main_context_default ());
       g_mutex_lock (&delivery->lock);
     }
 
@@ -151,8 +91,8 @@ owner_make_ready (CfutOwner *self)
   g_mutex_unlock (&delivery->lock);
 }
 
-static CfutOwner *
-delivery_peek_ready (CfutDelivery *self)
+CfutOwner *
+cfut_delivery_peek_ready (CfutDelivery *self)
 {
   CfutOwner *owner;
 
@@ -197,8 +137,8 @@ delivery_remove_ready (CfutDelivery *self,
     cfut_owner_unref (owner);
 }
 
-static void
-delivery_rotate_ready (CfutDelivery *self)
+void
+cfut_delivery_rotate_ready (CfutDelivery *self)
 {
   CfutOwner *first;
 
@@ -214,40 +154,10 @@ delivery_rotate_ready (CfutDelivery *self)
   g_mutex_unlock (&self->lock);
 }
 
-static void
-owner_keep (CfutOwner *self,
-            CfutItem  *item)
-{
-  atomic_store_explicit (&item->link.next, NULL, memory_order_relaxed);
-  if (self->kept == NULL)
-    self->kept = item;
-  else
-    atomic_store_explicit (&self->kept_last->link.next, &item->link, memory_order_relaxed);
-  self->kept_last = item;
-}
-
-static CfutItem *
-owner_take_kept (CfutOwner *self)
-{
-  CfutItem *item = self->kept;
-
-  if (item != NULL)
-    self->kept = (CfutItem *) atomic_load_explicit (&item->link.next, memory_order_relaxed);
-  return item;
-}
-
-static CfutItem *
-owner_take (CfutOwner *self)
-{
-  CfutItem *item = owner_take_kept (self);
-
-  return item != NULL ? item : (CfutItem *) cfut_queue_pop (&self->queue);
-}
-
 /* TRUE: nothing is left and the owner is out of the ready list. FALSE: something is there, be it
  * only a push that has not finished. */
-static gboolean
-owner_finish (CfutOwner    *self,
+gboolean
+cfut_owner_finish (CfutOwner    *self,
               CfutDelivery *delivery)
 {
   if (self->kept != NULL || !cfut_queue_is_empty (&self->queue))
@@ -259,7 +169,7 @@ owner_finish (CfutOwner    *self,
 
   if (!cfut_queue_is_empty (&self->queue) &&
       !atomic_exchange_explicit (&self->scheduled, TRUE, memory_order_seq_cst))
-    owner_make_ready (self);
+    cfut_owner_make_ready (self);
 
   return TRUE;
 }
@@ -310,19 +220,19 @@ delivery_slice (CfutDelivery *self)
 
   delivery_run_delayed (self);
 
-  while ((owner = delivery_peek_ready (self)) != NULL)
+  while ((owner = cfut_delivery_peek_ready (self)) != NULL)
     {
       CfutDeliverMode mode = owner->delivery == self ? CFUT_DELIVER_LOOP : CFUT_DELIVER_ORPHAN;
       gboolean in_time = TRUE;
       CfutItem *item;
 
-      while (in_time && (item = owner_take (owner)) != NULL)
+      while (in_time && (item = cfut_owner_take (owner)) != NULL)
         {
           item->klass->deliver (item, mode);
           in_time = g_get_monotonic_time () < until;
         }
 
-      if (in_time && !owner_finish (owner, self))
+      if (in_time && !cfut_owner_finish (owner, self))
         {
           /* A producer stands between the two halves of its push. */
           g_thread_yield ();
@@ -330,7 +240,7 @@ delivery_slice (CfutDelivery *self)
         }
       else if (!in_time)
         {
-          delivery_rotate_ready (self);
+          cfut_delivery_rotate_ready (self);
         }
 
       cfut_owner_unref (owner);
@@ -406,7 +316,7 @@ main_dispatch (GSource     *source,
 static void
 source_finalize (GSource *source)
 {
-  delivery_unref (((DeliverySource *) source)->delivery);
+  cfut_delivery_unref (((DeliverySource *) source)->delivery);
 }
 
 static GSourceFuncs main_funcs = {
@@ -466,13 +376,13 @@ on_context_gone (gpointer data)
       CfutOwner *owner = ready;
 
       ready = owner->next_ready;
-      owner_make_ready (owner);
+      cfut_owner_make_ready (owner);
       cfut_owner_unref (owner);
     }
 
   if (delayed != NULL)
     {
-      CfutDelivery *heir = delivery_for_context (g_main_context_default ());
+      CfutDelivery *heir = cfut_delivery_for_context (g_main_context_default ());
       CfutDelayed **last = &delayed;
 
       while (*last != NULL)
@@ -510,8 +420,8 @@ delivery_add_source (CfutDelivery *self,
 }
 
 /* (transfer none): the source of the delivery holds it as long as the context lives. */
-static CfutDelivery *
-delivery_for_context (GMainContext *context)
+CfutDelivery *
+cfut_delivery_for_context (GMainContext *context)
 {
   CfutDelivery *self;
 
@@ -531,383 +441,10 @@ delivery_for_context (GMainContext *context)
                                          "[cfut] guard");
       self->source = delivery_add_source (self, context, &main_funcs, DELIVERY_PRIORITY,
                                           "[cfut] delivery");
-      delivery_unref (self);
+      cfut_delivery_unref (self);
       g_hash_table_insert (registry, context, self);
     }
   g_mutex_unlock (&registry_lock);
 
   return self;
-}
-
-static CfutOwner *
-owner_new (CfutThread   *thread,
-           GMainContext *context)
-{
-  CfutOwner *self = g_aligned_alloc0 (1, sizeof (CfutOwner), 64);
-
-  g_atomic_ref_count_init (&self->ref_count);
-  cfut_queue_init (&self->queue);
-  self->thread = thread;
-  self->delivery = delivery_for_context (context);
-  g_atomic_ref_count_inc (&self->delivery->ref_count);
-  self->next_of_thread = thread->owners;
-  thread->owners = self;
-
-  return self;
-}
-
-/* Owners of contexts that are gone are let go on the way. */
-static CfutOwner *
-owner_find (CfutThread   *thread,
-            GMainContext *context)
-{
-  CfutOwner **link = &thread->owners;
-
-  while (*link != NULL)
-    {
-      CfutOwner *owner = *link;
-
-      if (atomic_load_explicit (&owner->delivery->gone, memory_order_acquire))
-        {
-          *link = owner->next_of_thread;
-          cfut_owner_unref (owner);
-        }
-      else if (owner->delivery->key == context)
-        {
-          return owner;
-        }
-      else
-        {
-          link = &owner->next_of_thread;
-        }
-    }
-
-  return owner_new (thread, context);
-}
-
-CfutOwner *
-cfut_owner_get_current (void)
-{
-  CfutThread *thread = cfut_thread_get ();
-  GMainContext *context;
-
-  if (thread->running_owner != NULL)
-    return thread->running_owner;
-
-  context = g_main_context_get_thread_default ();
-  if (context == NULL)
-    context = g_main_context_default ();
-
-  if (thread->latest == NULL ||
-      atomic_load_explicit (&thread->latest->delivery->gone, memory_order_acquire) ||
-      thread->latest->delivery->key != context)
-    thread->latest = owner_find (thread, context);
-
-  return thread->latest;
-}
-
-void
-cfut_owner_enter (CfutOwner  *self,
-                  CfutOwner **previous)
-{
-  CfutThread *thread = cfut_thread_get ();
-
-  if (previous != NULL)
-    *previous = thread->running_owner;
-  thread->running_owner = self;
-}
-
-CfutOwner *
-cfut_owner_ref (CfutOwner *self)
-{
-  g_atomic_ref_count_inc (&self->ref_count);
-  return self;
-}
-
-void
-cfut_owner_unref (CfutOwner *self)
-{
-  if (!g_atomic_ref_count_dec (&self->ref_count))
-    return;
-
-  delivery_unref (self->delivery);
-  g_aligned_free (self);
-}
-
-void
-cfut_owner_push (CfutOwner *self,
-                 CfutItem  *item)
-{
-  cfut_queue_push (&self->queue, &item->link);
-
-  if (!atomic_load_explicit (&self->scheduled, memory_order_seq_cst) &&
-      !atomic_exchange_explicit (&self->scheduled, TRUE, memory_order_seq_cst))
-    owner_make_ready (self);
-}
-
-void
-cfut_owner_delay (CfutOwner   *self,
-                  CfutDelayed *delayed,
-                  gint64       at_usec)
-{
-  CfutDelivery *delivery = self->delivery;
-  CfutDelayed **link = &delivery->delayed;
-
-  delayed->at_usec = at_usec;
-
-  /* Nearly always the last: all ask for the same span. */
-  if (*link != NULL && delivery->delayed_last->at_usec <= at_usec)
-    link = &delivery->delayed_last->next;
-  else
-    while (*link != NULL && (*link)->at_usec <= at_usec)
-      link = &(*link)->next;
-
-  delayed->next = *link;
-  *link = delayed;
-  if (delayed->next == NULL)
-    delivery->delayed_last = delayed;
-}
-
-gboolean
-cfut_owner_undelay (CfutOwner   *self,
-                    CfutDelayed *delayed)
-{
-  CfutDelivery *delivery = self->delivery;
-  CfutDelayed *last = NULL;
-
-  for (CfutDelayed **link = &delivery->delayed; *link != NULL; link = &(*link)->next)
-    {
-      if (*link == delayed)
-        {
-          *link = delayed->next;
-          if (delivery->delayed_last == delayed)
-            delivery->delayed_last = last;
-          return TRUE;
-        }
-      last = *link;
-    }
-
-  return FALSE;
-}
-
-gboolean
-cfut_owner_is_thread_here (CfutOwner *self)
-{
-  /* A new thread's record may stand where that of a thread which is gone stood. */
-  return self->thread == cfut_thread_get () &&
-         !atomic_load_explicit (&self->thread_gone, memory_order_relaxed);
-}
-
-/* The context, if it is certain to live: it is this thread's default, or the global one. */
-static GMainContext *
-owner_context_of_thread (CfutOwner *self)
-{
-  GMainContext *context = g_main_context_get_thread_default ();
-
-  if (atomic_load_explicit (&self->delivery->gone, memory_order_acquire))
-    return NULL;
-  if (context == NULL)
-    context = g_main_context_default ();
-
-  return self->delivery->key == context ? context : NULL;
-}
-
-/* Whether the thread may act for a context that nobody owns at the moment: it is the owner's thread, and
- * the context is not merely between two iterations of another thread's loop. */
-static gboolean
-owner_may_borrow_context (CfutOwner *self)
-{
-  gpointer iterated_by = atomic_load_explicit (&self->delivery->iterated_by, memory_order_relaxed);
-
-  return cfut_owner_is_thread_here (self) &&
-         (iterated_by == NULL || iterated_by == cfut_thread_get ());
-}
-
-gboolean
-cfut_owner_is_context_here (CfutOwner *self)
-{
-  CfutThread *thread = cfut_thread_get ();
-  GMainContext *context;
-
-  if (thread->delivering == self->delivery)
-    return TRUE;
-
-  context = owner_context_of_thread (self);
-  if (context == NULL)
-    return FALSE;
-  if (g_main_context_is_owner (context))
-    return TRUE;
-  if (!owner_may_borrow_context (self) || !g_main_context_acquire (context))
-    return FALSE;
-
-  g_main_context_release (context);
-  return TRUE;
-}
-
-static gsize
-owner_reap_own (CfutOwner *self,
-                guint      n_old)
-{
-  CfutItem *last = self->kept != NULL ? self->kept_last : NULL;
-  CfutItem *item = NULL;
-  gsize n = 0;
-
-  /* Each once at most, as what is kept again goes to the end. */
-  for (guint i = 0; i < n_old && item != last && (item = owner_take_kept (self)) != NULL; i++)
-    {
-      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
-        owner_keep (self, item);
-      else
-        n++;
-    }
-
-  for (guint i = 0; i < REAP_AT_ONCE; i++)
-    {
-      item = (CfutItem *) cfut_queue_pop (&self->queue);
-      if (item == NULL)
-        break;
-      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
-        owner_keep (self, item);
-      else
-        n++;
-    }
-
-  return n;
-}
-
-/* Owners whose thread or context is gone, in a program whose main thread runs no loop. */
-static gsize
-delivery_reap_strays (CfutDelivery *self)
-{
-  gsize n = 0;
-
-  for (guint left = atomic_load_explicit (&self->n_ready, memory_order_relaxed); left > 0; left--)
-    {
-      CfutOwner *owner = delivery_peek_ready (self);
-      CfutItem *item;
-
-      if (owner == NULL)
-        break;
-
-      delivery_rotate_ready (self);
-      if (owner->delivery != self)
-        {
-          while ((item = owner_take (owner)) != NULL)
-            {
-              item->klass->deliver (item, CFUT_DELIVER_ORPHAN);
-              n++;
-            }
-          owner_finish (owner, self);
-        }
-      else if (atomic_load_explicit (&owner->thread_gone, memory_order_acquire))
-        {
-          n += owner_reap_own (owner, REAP_AT_ONCE);
-          owner_finish (owner, self);
-        }
-      cfut_owner_unref (owner);
-    }
-
-  return n;
-}
-
-/* Nothing is done unless this is the owner's thread, outside of any main loop, and the context free:
- * where a loop of another thread was seen to run the context, what is left to do is that loop's. */
-gsize
-cfut_owner_reap (CfutOwner *self,
-                 guint      n_old)
-{
-  CfutThread *thread = cfut_thread_get ();
-  CfutDelivery *delivery = self->delivery;
-  GMainContext *context;
-  gboolean strays;
-  gsize n = 0;
-
-  strays = thread->is_main &&
-           atomic_load_explicit (&delivery->n_strays, memory_order_relaxed) > 0;
-  if (!cfut_owner_is_thread_here (self) ||
-      (self->kept == NULL && !strays && cfut_queue_is_empty (&self->queue)))
-    return 0;
-
-  if (!owner_may_borrow_context (self) || g_main_depth () > 0)
-    return 0;
-
-  context = owner_context_of_thread (self);
-  if (context == NULL || !g_main_context_acquire (context))
-    return 0;
-
-  n = owner_reap_own (self, n_old);
-  if (strays)
-    n += delivery_reap_strays (delivery);
-  g_main_context_release (context);
-
-  return n;
-}
-
-void
-cfut_owner_tick (CfutOwner *self)
-{
-  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0)
-    cfut_owner_reap (self, REAP_OLD_TICK);
-}
-
-void
-cfut_owner_nudge (CfutOwner *self)
-{
-  CfutParker *sleeper = atomic_load_explicit (&self->sleeper, memory_order_seq_cst);
-
-  if (sleeper == NULL)
-    return;
-
-  atomic_store_explicit (&self->nudged, TRUE, memory_order_release);
-  cfut_parker_signal (sleeper);
-}
-
-CfutWake
-cfut_owner_block (CfutWaiter   *waiter,
-                  gint64        deadline_usec,
-                  GCancellable *cancellable)
-{
-  CfutThread *thread = cfut_thread_get ();
-  CfutOwner *owner = thread->running_owner == NULL ? cfut_owner_get_current () : NULL;
-  CfutWake wake;
-
-  if (owner == NULL || g_main_depth () > 0)
-    return cfut_waiter_wait (waiter, deadline_usec, cancellable);
-
-  waiter->nudge = &owner->nudged;
-  do
-    {
-      cfut_owner_reap (owner, REAP_OLD_BLOCKED);
-      atomic_store_explicit (&owner->nudged, FALSE, memory_order_relaxed);
-      atomic_store_explicit (&owner->sleeper, waiter->parker, memory_order_seq_cst);
-      wake = cfut_waiter_wait (waiter, deadline_usec, cancellable);
-      atomic_store_explicit (&owner->sleeper, NULL, memory_order_relaxed);
-    }
-  while (wake == CFUT_WAKE_NUDGED);
-
-  cfut_owner_reap (owner, REAP_OLD_BLOCKED);
-  return wake;
-}
-
-/* What is under way for them is their context's to deliver. */
-void
-cfut_owners_leave (CfutOwner *owners)
-{
-  while (owners != NULL)
-    {
-      CfutOwner *owner = owners;
-      CfutDelivery *delivery = owner->delivery;
-      CfutOwner *ready;
-
-      owners = owner->next_of_thread;
-
-      g_mutex_lock (&delivery->lock);
-      atomic_store_explicit (&owner->thread_gone, TRUE, memory_order_release);
-      for (ready = delivery->ready; ready != NULL; ready = ready->next_ready)
-        if (ready == owner)
-          atomic_fetch_add_explicit (&delivery->n_strays, 1, memory_order_relaxed);
-      g_mutex_unlock (&delivery->lock);
-
-      cfut_owner_unref (owner);
-    }
 }

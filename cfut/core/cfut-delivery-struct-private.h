@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include "core/cfut-delivery-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CfutThread CfutThread;
+typedef struct _CfutDelivery CfutDelivery;
+
+struct _CfutDelivery {
+  gatomicrefcount ref_count;
+  gconstpointer key;        /* immutable: the context, to compare with only */
+
+  /* Guarded by lock */
+  GMutex lock;
+  GMainContext *context;    /* NULL: gone */
+  CfutOwner *ready;
+  CfutOwner *ready_last;
+  _Atomic (CfutDelayed *) orphans;  /* delayed ones of contexts that are gone; the default context's only */
+
+  /* The context destroys both; alive as long as context is not NULL */
+  GSource *source;
+  GSource *guard;
+
+  /* Owning context only */
+  CfutDelayed *delayed;     /* by time */
+  CfutDelayed *delayed_last;
+  gboolean lifted;
+
+  /* Atomic: written under the lock, looked at without it */
+  _Atomic guint n_ready;
+  _Atomic gboolean gone;
+  _Atomic guint n_strays;   /* owners in ready that no thread of their own will reap */
+  _Atomic gpointer iterated_by;  /* the thread whose loop last looked at the source */
+};
+
+struct _CfutOwner {
+  /* Immutable */
+  CfutDelivery *delivery;
+  CfutThread *thread;       /* compared only */
+
+  gatomicrefcount ref_count;
+  _Atomic gboolean scheduled;
+  _Atomic gboolean thread_gone;
+  CfutQueue queue;
+
+  /* Who owns the context only */
+  CfutItem *kept;
+  CfutItem *kept_last;
+
+  /* The thread's own */
+  CfutOwner *next_of_thread;
+  guint n_ticks;
+
+  /* Atomic: the parker of the thread while it is blocked and could reap, and whether it should */
+  _Atomic (CfutParker *) sleeper;
+  _Atomic gboolean nudged;
+
+  /* Guarded by the lock of the delivery in whose ready list it stands */
+  CfutOwner *next_ready;
+};
+
+static inline void
+cfut_owner_keep (CfutOwner *self,
+            CfutItem  *item)
+{
+  atomic_store_explicit (&item->link.next, NULL, memory_order_relaxed);
+  if (self->kept == NULL)
+    self->kept = item;
+  else
+    atomic_store_explicit (&self->kept_last->link.next, &item->link, memory_order_relaxed);
+  self->kept_last = item;
+}
+
+static inline CfutItem *
+cfut_owner_take_kept (CfutOwner *self)
+{
+  CfutItem *item = self->kept;
+
+  if (item != NULL)
+    self->kept = (CfutItem *) atomic_load_explicit (&item->link.next, memory_order_relaxed);
+  return item;
+}
+
+static inline CfutItem *
+cfut_owner_take (CfutOwner *self)
+{
+  CfutItem *item = cfut_owner_take_kept (self);
+
+  return item != NULL ? item : (CfutItem *) cfut_queue_pop (&self->queue);
+}
+
+/* (transfer none): the source of the delivery holds it as long as the context lives. */
+CfutDelivery *cfut_delivery_for_context  (GMainContext *context);
+void          cfut_delivery_unref        (CfutDelivery *self);
+CfutOwner    *cfut_delivery_peek_ready   (CfutDelivery *self);
+void          cfut_delivery_rotate_ready (CfutDelivery *self);
+void          cfut_owner_make_ready      (CfutOwner    *self);
+gboolean      cfut_owner_finish          (CfutOwner    *self,
+                                          CfutDelivery *delivery);
+
+G_END_DECLS

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* Owners: who they are, what is pushed for them, and what their threads do for themselves where no main loop
+ * runs: they reap, now and then while they submit, and while they are blocked.
+ *
+ * Threads: push, nudge, ref and unref on any; the rest on the owner's thread, delay and undelay on who
+ *   owns the context.
+ * Locks: none of its own; see cfut-delivery.c.
+ * Owns: a thread holds the owners of its contexts until it ends.
+ * Invariants: those of cfut-delivery.c, and
+ * 1. Reaping happens on the owner's thread, outside of any main loop, with the context acquired; and never
+ *    where another thread's loop was seen to run the context, if only between two iterations.
+ * 2. It never emits and never calls back. What wants that is kept for a loop.
+ * 3. A context is touched only where it is certain to live: it is this thread's default, or the global one.
+ * Not here: the sources of a context (cfut-delivery.c). */
+
+#include "core/cfut-delivery-struct-private.h"
+#include "core/cfut-thread-private.h"
+
+#define REAP_AT_ONCE 8192
+#define REAP_OLD_BLOCKED 2
+#define REAP_TICKS 64
+#define REAP_OLD_TICK (2 * REAP_TICKS)
+
+static CfutOwner *
+owner_new (CfutThread   *thread,
+           GMainContext *context)
+{
+  CfutOwner *self = g_aligned_alloc0 (1, sizeof (CfutOwner), 64);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  cfut_queue_init (&self->queue);
+  self->thread = thread;
+  self->delivery = cfut_delivery_for_context (context);
+  g_atomic_ref_count_inc (&self->delivery->ref_count);
+  self->next_of_thread = thread->owners;
+  thread->owners = self;
+
+  return self;
+}
+
+/* Owners of contexts that are gone are let go on the way. */
+static CfutOwner *
+owner_find (CfutThread   *thread,
+            GMainContext *context)
+{
+  CfutOwner **link = &thread->owners;
+
+  while (*link != NULL)
+    {
+      CfutOwner *owner = *link;
+
+      if (atomic_load_explicit (&owner->delivery->gone, memory_order_acquire))
+        {
+          *link = owner->next_of_thread;
+          cfut_owner_unref (owner);
+        }
+      else if (owner->delivery->key == context)
+        {
+          return owner;
+        }
+      else
+        {
+          link = &owner->next_of_thread;
+        }
+    }
+
+  return owner_new (thread, context);
+}
+
+CfutOwner *
+cfut_owner_get_current (void)
+{
+  CfutThread *thread = cfut_thread_get ();
+  GMainContext *context;
+
+  if (thread->running_owner != NULL)
+    return thread->running_owner;
+
+  context = g_main_context_get_thread_default ();
+  if (context == NULL)
+    context = g_main_context_default ();
+
+  if (thread->latest == NULL ||
+      atomic_load_explicit (&thread->latest->delivery->gone, memory_order_acquire) ||
+      thread->latest->delivery->key != context)
+    thread->latest = owner_find (thread, context);
+
+  return thread->latest;
+}
+
+void
+cfut_owner_enter (CfutOwner  *self,
+                  CfutOwner **previous)
+{
+  CfutThread *thread = cfut_thread_get ();
+
+  if (previous != NULL)
+    *previous = thread->running_owner;
+  thread->running_owner = self;
+}
+
+CfutOwner *
+cfut_owner_ref (CfutOwner *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+cfut_owner_unref (CfutOwner *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  cfut_delivery_unref (self->delivery);
+  g_aligned_free (self);
+}
+
+void
+cfut_owner_push (CfutOwner *self,
+                 CfutItem  *item)
+{
+  cfut_queue_push (&self->queue, &item->link);
+
+  if (!atomic_load_explicit (&self->scheduled, memory_order_seq_cst) &&
+      !atomic_exchange_explicit (&self->scheduled, TRUE, memory_order_seq_cst))
+    cfut_owner_make_ready (self);
+}
+
+void
+cfut_owner_delay (CfutOwner   *self,
+                  CfutDelayed *delayed,
+                  gint64       at_usec)
+{
+  CfutDelivery *delivery = self->delivery;
+  CfutDelayed **link = &delivery->delayed;
+
+  delayed->at_usec = at_usec;
+
+  /* Nearly always the last: all ask for the same span. */
+  if (*link != NULL && delivery->delayed_last->at_usec <= at_usec)
+    link = &delivery->delayed_last->next;
+  else
+    while (*link != NULL && (*link)->at_usec <= at_usec)
+      link = &(*link)->next;
+
+  delayed->next = *link;
+  *link = delayed;
+  if (delayed->next == NULL)
+    delivery->delayed_last = delayed;
+}
+
+gboolean
+cfut_owner_undelay (CfutOwner   *self,
+                    CfutDelayed *delayed)
+{
+  CfutDelivery *delivery = self->delivery;
+  CfutDelayed *last = NULL;
+
+  for (CfutDelayed **link = &delivery->delayed; *link != NULL; link = &(*link)->next)
+    {
+      if (*link == delayed)
+        {
+          *link = delayed->next;
+          if (delivery->delayed_last == delayed)
+            delivery->delayed_last = last;
+          return TRUE;
+        }
+      last = *link;
+    }
+
+  return FALSE;
+}
+
+gboolean
+cfut_owner_is_thread_here (CfutOwner *self)
+{
+  /* A new thread's record may stand where that of a thread which is gone stood. */
+  return self->thread == cfut_thread_get () &&
+         !atomic_load_explicit (&self->thread_gone, memory_order_relaxed);
+}
+
+/* The context, if it is certain to live: it is this thread's default, or the global one. */
+static GMainContext *
+owner_context_of_thread (CfutOwner *self)
+{
+  GMainContext *context = g_main_context_get_thread_default ();
+
+  if (atomic_load_explicit (&self->delivery->gone, memory_order_acquire))
+    return NULL;
+  if (context == NULL)
+    context = g_main_context_default ();
+
+  return self->delivery->key == context ? context : NULL;
+}
+
+/* Whether the thread may act for a context that nobody owns at the moment: it is the owner's thread, and
+ * the context is not merely between two iterations of another thread's loop. */
+static gboolean
+owner_may_borrow_context (CfutOwner *self)
+{
+  gpointer iterated_by = atomic_load_explicit (&self->delivery->iterated_by, memory_order_relaxed);
+
+  return cfut_owner_is_thread_here (self) &&
+         (iterated_by == NULL || iterated_by == cfut_thread_get ());
+}
+
+gboolean
+cfut_owner_is_context_here (CfutOwner *self)
+{
+  CfutThread *thread = cfut_thread_get ();
+  GMainContext *context;
+
+  if (thread->delivering == self->delivery)
+    return TRUE;
+
+  context = owner_context_of_thread (self);
+  if (context == NULL)
+    return FALSE;
+  if (g_main_context_is_owner (context))
+    return TRUE;
+  if (!owner_may_borrow_context (self) || !g_main_context_acquire (context))
+    return FALSE;
+
+  g_main_context_release (context);
+  return TRUE;
+}
+
+static gsize
+owner_reap_own (CfutOwner *self,
+                guint      n_old)
+{
+  CfutItem *last = self->kept != NULL ? self->kept_last : NULL;
+  CfutItem *item = NULL;
+  gsize n = 0;
+
+  /* Each once at most, as what is kept again goes to the end. */
+  for (guint i = 0; i < n_old && item != last && (item = cfut_owner_take_kept (self)) != NULL; i++)
+    {
+      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
+        cfut_owner_keep (self, item);
+      else
+        n++;
+    }
+
+  for (guint i = 0; i < REAP_AT_ONCE; i++)
+    {
+      item = (CfutItem *) cfut_queue_pop (&self->queue);
+      if (item == NULL)
+        break;
+      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
+        cfut_owner_keep (self, item);
+      else
+        n++;
+    }
+
+  return n;
+}
+
+/* Owners whose thread or context is gone, in a program whose main thread runs no loop. */
+static gsize
+delivery_reap_strays (CfutDelivery *self)
+{
+  gsize n = 0;
+
+  for (guint left = atomic_load_explicit (&self->n_ready, memory_order_relaxed); left > 0; left--)
+    {
+      CfutOwner *owner = cfut_delivery_peek_ready (self);
+      CfutItem *item;
+
+      if (owner == NULL)
+        break;
+
+      cfut_delivery_rotate_ready (self);
+      if (owner->delivery != self)
+        {
+          while ((item = cfut_owner_take (owner)) != NULL)
+            {
+              item->klass->deliver (item, CFUT_DELIVER_ORPHAN);
+              n++;
+            }
+          cfut_owner_finish (owner, self);
+        }
+      else if (atomic_load_explicit (&owner->thread_gone, memory_order_acquire))
+        {
+          n += owner_reap_own (owner, REAP_AT_ONCE);
+          cfut_owner_finish (owner, self);
+        }
+      cfut_owner_unref (owner);
+    }
+
+  return n;
+}
+
+/* Nothing is done unless this is the owner's thread, outside of any main loop, and the context free:
+ * where a loop of another thread was seen to run the context, what is left to do is that loop's. */
+gsize
+cfut_owner_reap (CfutOwner *self,
+                 guint      n_old)
+{
+  CfutThread *thread = cfut_thread_get ();
+  CfutDelivery *delivery = self->delivery;
+  GMainContext *context;
+  gboolean strays;
+  gsize n = 0;
+
+  strays = thread->is_main &&
+           atomic_load_explicit (&delivery->n_strays, memory_order_relaxed) > 0;
+  if (!cfut_owner_is_thread_here (self) ||
+      (self->kept == NULL && !strays && cfut_queue_is_empty (&self->queue)))
+    return 0;
+
+  if (!owner_may_borrow_context (self) || g_main_depth () > 0)
+    return 0;
+
+  context = owner_context_of_thread (self);
+  if (context == NULL || !g_main_context_acquire (context))
+    return 0;
+
+  n = owner_reap_own (self, n_old);
+  if (strays)
+    n += delivery_reap_strays (delivery);
+  g_main_context_release (context);
+
+  return n;
+}
+
+void
+cfut_owner_tick (CfutOwner *self)
+{
+  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0)
+    cfut_owner_reap (self, REAP_OLD_TICK);
+}
+
+void
+cfut_owner_nudge (CfutOwner *self)
+{
+  CfutParker *sleeper = atomic_load_explicit (&self->sleeper, memory_order_seq_cst);
+
+  if (sleeper == NULL)
+    return;
+
+  atomic_store_explicit (&self->nudged, TRUE, memory_order_release);
+  cfut_parker_signal (sleeper);
+}
+
+CfutWake
+cfut_owner_block (CfutWaiter   *waiter,
+                  gint64        deadline_usec,
+                  GCancellable *cancellable)
+{
+  CfutThread *thread = cfut_thread_get ();
+  CfutOwner *owner = thread->running_owner == NULL ? cfut_owner_get_current () : NULL;
+  CfutWake wake;
+
+  if (owner == NULL || g_main_depth () > 0)
+    return cfut_waiter_wait (waiter, deadline_usec, cancellable);
+
+  waiter->nudge = &owner->nudged;
+  do
+    {
+      cfut_owner_reap (owner, REAP_OLD_BLOCKED);
+      atomic_store_explicit (&owner->nudged, FALSE, memory_order_relaxed);
+      atomic_store_explicit (&owner->sleeper, waiter->parker, memory_order_seq_cst);
+      wake = cfut_waiter_wait (waiter, deadline_usec, cancellable);
+      atomic_store_explicit (&owner->sleeper, NULL, memory_order_relaxed);
+    }
+  while (wake == CFUT_WAKE_NUDGED);
+
+  cfut_owner_reap (owner, REAP_OLD_BLOCKED);
+  return wake;
+}
+
+/* What is under way for them is their context's to deliver. */
+void
+cfut_owners_leave (CfutOwner *owners)
+{
+  while (owners != NULL)
+    {
+      CfutOwner *owner = owners;
+      CfutDelivery *delivery = owner->delivery;
+      CfutOwner *ready;
+
+      owners = owner->next_of_thread;
+
+      g_mutex_lock (&delivery->lock);
+      atomic_store_explicit (&owner->thread_gone, TRUE, memory_order_release);
+      for (ready = delivery->ready; ready != NULL; ready = ready->next_ready)
+        if (ready == owner)
+          atomic_fetch_add_explicit (&delivery->n_strays, 1, memory_order_relaxed);
+      g_mutex_unlock (&delivery->lock);
+
+      cfut_owner_unref (owner);
+    }
+}

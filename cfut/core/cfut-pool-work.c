@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* What a worker of a pool does: find a link in its own ring, in the injector or in another's ring, run it,
+ * and sleep when there is none.
+ *
+ * Threads: a worker's functions on its own thread; wake_idle, watch and stop_running on any.
+ * Locks: the pool's lock guards the stack of idle workers and the slots.
+ * Owns: a worker is its pool's, from first to last; its slot is used again.
+ * Invariants: those of cfut-pool.c, and
+ * 1. A worker that sleeps has put itself on the idle stack and then looked at all queues once more.
+ * 2. Whoever takes it from there counts it as searching and fires it under the pool's lock, so it finds
+ *    itself fired, or on the stack still, when it has that lock.
+ * Not here: where threads come from. */
+
+#include "core/cfut-pool-struct-private.h"
+#include "core/cfut-thread-private.h"
+
+#define BATCH 32u
+#define LOOK_AT_INJECTOR 64u
+#define SPIN_USEC 5
+
+/* Moves a batch into the worker's ring, behind what is there: what was submitted first from outside
+ * starts first. */
+static void
+pool_take_injected (CfutPool       *self,
+                    CfutPoolWorker *worker)
+{
+  guint space = MIN (cfut_ring_space (&worker->ring), BATCH);
+  CfutLink *link;
+  guint n = 0;
+
+  if (cfut_queue_is_empty (&self->injector) ||
+      atomic_load_explicit (&self->injector_lock, memory_order_relaxed) ||
+      atomic_exchange_explicit (&self->injector_lock, TRUE, memory_order_acquire))
+    return;
+
+  while (n < space && (link = cfut_queue_pop (&self->injector)) != NULL)
+    {
+      cfut_ring_append (&worker->ring, link);
+      n++;
+    }
+  atomic_store_explicit (&self->injector_lock, FALSE, memory_order_release);
+
+  /* What is in our ring now may have sleepers to run it. */
+  if (n > 1)
+    cfut_pool_notify (self);
+}
+
+static CfutLink *
+pool_steal (CfutPool       *self,
+            CfutPoolWorker *thief)
+{
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
+  guint start;
+
+  if (n_slots < 2)
+    return NULL;
+
+  thief->seed = thief->seed * 1664525u + 1013904223u;
+  start = (thief->seed >> 8) % n_slots;
+
+  for (guint i = 0; i < n_slots; i++)
+    {
+      CfutPoolWorker *victim = atomic_load_explicit (&self->slots[(start + i) % n_slots],
+                                                     memory_order_acquire);
+      CfutLink *first;
+      guint32 more;
+
+      if (victim == NULL || victim == thief)
+        continue;
+
+      first = cfut_ring_take (&victim->ring);
+      if (first == NULL)
+        continue;
+
+      more = (atomic_load_explicit (&victim->ring.tail, memory_order_acquire) -
+              atomic_load_explicit (&victim->ring.head, memory_order_acquire)) / 2;
+      for (more = MIN (more, MIN (BATCH, cfut_ring_space (&thief->ring))); more > 0; more--)
+        {
+          CfutLink *link = cfut_ring_take (&victim->ring);
+
+          if (link == NULL)
+            break;
+          cfut_ring_append (&thief->ring, link);
+        }
+
+      return first;
+    }
+
+  return NULL;
+}
+
+gboolean
+cfut_pool_has_work (CfutPool *self)
+{
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
+
+  if (!cfut_queue_is_empty (&self->injector))
+    return TRUE;
+
+  for (guint i = 0; i < n_slots; i++)
+    {
+      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
+
+      if (worker != NULL && !cfut_ring_is_empty (&worker->ring))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+static CfutLink *
+worker_find (CfutPoolWorker *worker)
+{
+  CfutPool *self = worker->pool;
+  CfutLink *link;
+
+  /* Now and then the injector, though the ring is not empty: work that makes work must not keep out
+   * the rest. */
+  if (++worker->n_ticks % LOOK_AT_INJECTOR == 0)
+    pool_take_injected (self, worker);
+
+  link = cfut_ring_take (&worker->ring);
+  if (link == NULL)
+    {
+      pool_take_injected (self, worker);
+      link = cfut_ring_take (&worker->ring);
+    }
+
+  return link;
+}
+
+static gboolean
+worker_start_search (CfutPoolWorker *worker)
+{
+  CfutPool *self = worker->pool;
+  guint64 word = atomic_load_explicit (&self->word, memory_order_relaxed);
+
+  if (worker->searching)
+    return TRUE;
+
+  do
+    {
+      if (WORD_SEARCHING (word) > 0)
+        return FALSE;
+    }
+  while (!atomic_compare_exchange_weak_explicit (&self->word, &word, word + ONE_SEARCHING,
+                                                 memory_order_seq_cst, memory_order_relaxed));
+
+  worker->searching = TRUE;
+  return TRUE;
+}
+
+static void
+worker_end_search (CfutPoolWorker *worker,
+                   gboolean        found)
+{
+  CfutPool *self = worker->pool;
+  guint64 word;
+
+  worker->searching = FALSE;
+  word = atomic_fetch_sub_explicit (&self->word, ONE_SEARCHING, memory_order_seq_cst);
+
+  if (found && WORD_SEARCHING (word) == 1 && cfut_pool_has_work (self))
+    cfut_pool_notify (self);
+}
+
+static CfutLink *
+worker_search (CfutPoolWorker *worker)
+{
+  CfutPool *self = worker->pool;
+  CfutLink *link = NULL;
+  gint64 until = 0;
+
+  if (!worker_start_search (worker))
+    return NULL;
+
+  for (guint look = 0; link == NULL; look++)
+    {
+      link = worker_find (worker);
+      if (link == NULL)
+        link = pool_steal (self, worker);
+      if (link != NULL)
+        break;
+
+      if (look == 0)
+        until = g_get_monotonic_time () + SPIN_USEC;
+      else if (g_get_monotonic_time () >= until)
+        break;
+      if (look >= 1)
+        g_thread_yield ();
+    }
+
+  /* Without a find the search ends in parking, which looks again. */
+  if (link != NULL)
+    worker_end_search (worker, TRUE);
+  return link;
+}
+
+static void
+idle_stack_remove (CfutPool       *self,
+                   CfutPoolWorker *worker)
+{
+  CfutPoolWorker **link = &self->idle;
+
+  while (*link != worker)
+    link = &(*link)->next_idle;
+
+  *link = worker->next_idle;
+  worker->is_idle = FALSE;
+}
+
+/* FALSE: the worker leaves. */
+static gboolean
+worker_park (CfutPoolWorker *worker)
+{
+  CfutPool *self = worker->pool;
+  guint64 change = ONE_IDLE;
+  CfutWake wake = CFUT_WAKE_FIRED;
+  gboolean stays = TRUE;
+
+  g_mutex_lock (&self->lock);
+  cfut_waiter_init (&worker->waiter);
+  worker->is_idle = TRUE;
+  worker->next_idle = self->idle;
+  self->idle = worker;
+  if (worker->searching)
+    change -= ONE_SEARCHING;
+  worker->searching = FALSE;
+  atomic_fetch_add_explicit (&self->word, change, memory_order_seq_cst);
+  g_mutex_unlock (&self->lock);
+
+  if (cfut_pool_has_work (self))
+    wake = CFUT_WAKE_NUDGED;
+  else if (!(atomic_load_explicit (&self->word, memory_order_seq_cst) & STOP))
+    wake = cfut_waiter_park (&worker->waiter, cfut_deadline_from_timeout (self->idle_usec));
+  else
+    wake = CFUT_WAKE_TIMED_OUT;
+
+  g_mutex_lock (&self->lock);
+  if (!worker->is_idle)
+    {
+      /* Somebody took us off the stack, and counted us as searching; fired under the lock. */
+      worker->searching = TRUE;
+    }
+  else
+    {
+      idle_stack_remove (self, worker);
+      if (wake == CFUT_WAKE_TIMED_OUT)
+        {
+          stays = FALSE;
+          atomic_fetch_sub_explicit (&self->word, ONE_IDLE, memory_order_seq_cst);
+        }
+      else
+        {
+          worker->searching = TRUE;
+          atomic_fetch_add_explicit (&self->word, ONE_SEARCHING - ONE_IDLE, memory_order_seq_cst);
+        }
+    }
+  g_mutex_unlock (&self->lock);
+
+  return stays;
+}
+
+/* FALSE: nobody is idle. */
+gboolean
+cfut_pool_wake_idle (CfutPool *self)
+{
+  CfutPoolWorker *worker;
+
+  g_mutex_lock (&self->lock);
+  worker = self->idle;
+  if (worker == NULL || WORD_SEARCHING (atomic_load (&self->word)) > 0)
+    {
+      gboolean searched = worker != NULL;
+
+      g_mutex_unlock (&self->lock);
+      return searched;
+    }
+
+  self->idle = worker->next_idle;
+  worker->is_idle = FALSE;
+  atomic_fetch_add_explicit (&self->word, ONE_SEARCHING - ONE_IDLE, memory_order_seq_cst);
+
+  /* Under the lock, which the worker takes before it uses the waiter for another sleep. */
+  cfut_waiter_fire (&worker->waiter);
+  g_mutex_unlock (&self->lock);
+  return TRUE;
+}
+
+static CfutPoolWorker *
+pool_take_slot (CfutPool *self)
+{
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_relaxed);
+  CfutPoolWorker *worker = NULL;
+
+  g_mutex_lock (&self->lock);
+  n_slots = atomic_load_explicit (&self->n_slots, memory_order_relaxed);
+  for (guint i = 0; i < n_slots && worker == NULL; i++)
+    {
+      CfutPoolWorker *slot = atomic_load_explicit (&self->slots[i], memory_order_relaxed);
+
+      if (!slot->in_use)
+        worker = slot;
+    }
+
+  if (worker == NULL)
+    {
+      worker = g_aligned_alloc0 (1, sizeof (CfutPoolWorker), 64);
+      worker->pool = self;
+      worker->seed = n_slots + 1;
+      atomic_store_explicit (&self->slots[n_slots], worker, memory_order_release);
+      atomic_store_explicit (&self->n_slots, n_slots + 1, memory_order_release);
+    }
+  worker->in_use = TRUE;
+  worker->searching = TRUE;
+  g_mutex_unlock (&self->lock);
+
+  return worker;
+}
+
+/* Live no more; unless work came in just now, which we may have been the one to see to. */
+static void
+pool_leave (CfutPool       *self,
+            CfutPoolWorker *worker)
+{
+  g_mutex_lock (&self->lock);
+  worker->in_use = FALSE;
+  atomic_fetch_sub_explicit (&self->word, ONE_LIVE, memory_order_seq_cst);
+  g_mutex_unlock (&self->lock);
+
+  if (cfut_pool_has_work (self))
+    cfut_pool_notify (self);
+  else
+    cfut_pool_check_ended (self);
+}
+
+static void
+worker_run (CfutPoolWorker *worker,
+            CfutLink       *link)
+{
+  CfutPool *self = worker->pool;
+
+  worker->stop_epoch = atomic_load_explicit (&self->stop_epoch, memory_order_relaxed);
+  count_one (&worker->n_taken);
+  if (self->klass->run (link) == CFUT_POOL_RAN)
+    count_one (&worker->n_completed);
+  else
+    count_one (&worker->n_stale);
+}
+
+void
+cfut_pool_work (CfutPool *self)
+{
+  CfutThread *thread = cfut_thread_get ();
+  CfutPoolWorker *worker = pool_take_slot (self);
+
+  thread->worker = worker;
+  thread->serving = self;
+  for (;;)
+    {
+      CfutLink *link = worker->searching ? worker_search (worker) : worker_find (worker);
+
+      if (link == NULL && !worker->searching)
+        link = worker_search (worker);
+      if (link != NULL)
+        worker_run (worker, link);
+      else if (!worker_park (worker))
+        break;
+    }
+  thread->worker = NULL;
+  thread->serving = NULL;
+
+  pool_leave (self, worker);
+}
+
+/* From here to unwatch, the object that runs on this thread is among those that stop_running returns. */
+void
+cfut_pool_watch (GObject *object)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  if (worker == NULL || worker->watched != NULL)
+    return;
+
+  g_mutex_lock (&worker->pool->lock);
+  worker->watched = object;
+  g_mutex_unlock (&worker->pool->lock);
+}
+
+void
+cfut_pool_unwatch (GObject *object)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  if (worker == NULL || worker->watched != object)
+    return;
+
+  g_mutex_lock (&worker->pool->lock);
+  worker->watched = NULL;
+  g_mutex_unlock (&worker->pool->lock);
+}
+
+/* (transfer full): what runs and wants to be told by more than is_stopping. */
+GPtrArray *
+cfut_pool_stop_running (CfutPool *self)
+{
+  GPtrArray *watched = g_ptr_array_new ();
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
+
+  atomic_fetch_add_explicit (&self->stop_epoch, 1, memory_order_seq_cst);
+
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < n_slots; i++)
+    {
+      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
+
+      if (worker->watched != NULL)
+        g_ptr_array_add (watched, g_object_ref (worker->watched));
+    }
+  g_mutex_unlock (&self->lock);
+
+  return watched;
+}
+
+/* Whether what runs on this thread was running when all that ran was asked to stop. */
+gboolean
+cfut_pool_is_stopping (void)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  return worker != NULL &&
+         atomic_load_explicit (&worker->pool->stop_epoch, memory_order_relaxed) !=
+           worker->stop_epoch;
+}
