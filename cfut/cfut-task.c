@@ -20,9 +20,6 @@
 #include "cfut-task-private.h"
 #include "cfut-value-private.h"
 
-/* How often a thread that only waits for us is asked to release what piles up. */
-#define NUDGE_EVERY 1024
-
 /**
  * CfutTask:
  *
@@ -100,9 +97,6 @@ cfut_task_run (CfutTask *self)
       cfut_future_release (future);
       return FALSE;
     }
-
-  if (++thread->n_runs % NUDGE_EVERY == 0)
-    cfut_owner_nudge (future->owner);
 
   thread->running_task = self;
   thread->running_owner = future->owner;

@@ -61,7 +61,6 @@ gboolean      cfut_owner_undelay         (CfutOwner       *self,    /* context o
 gsize         cfut_owner_reap            (CfutOwner       *self,    /* on its thread; what may be released without a loop */
                                           guint            n_old);
 void          cfut_owner_tick            (CfutOwner       *self);   /* something was submitted for it: reap now and then */
-void          cfut_owner_nudge           (CfutOwner       *self);   /* any thread: much was pushed; a blocked thread may reap */
 CfutWake      cfut_owner_block           (CfutWaiter      *waiter,  /* cfut_waiter_wait, with this thread reaping meanwhile */
                                           gint64           deadline_usec,
                                           GCancellable    *cancellable);

@@ -39,17 +39,17 @@ struct _CfutDelivery {
 };
 
 struct _CfutOwner {
-  /* Immutable */
+  /* Immutable while anybody holds it */
   CfutDelivery *delivery;
   CfutThread *thread;       /* compared only */
 
-  gatomicrefcount ref_count;
+  _Atomic guint ref_count;  /* 0: spare */
   _Atomic gboolean scheduled;
   _Atomic gboolean thread_gone;
   CfutQueue queue;
 
-  /* Who owns the context only */
-  CfutItem *kept;
+  /* Who owns the context only; others may look whether there is anything */
+  _Atomic (CfutItem *) kept;
   CfutItem *kept_last;
 
   /* The thread's own */
@@ -66,11 +66,11 @@ struct _CfutOwner {
 
 static inline void
 cfut_owner_keep (CfutOwner *self,
-            CfutItem  *item)
+                 CfutItem  *item)
 {
   atomic_store_explicit (&item->link.next, NULL, memory_order_relaxed);
-  if (self->kept == NULL)
-    self->kept = item;
+  if (atomic_load_explicit (&self->kept, memory_order_relaxed) == NULL)
+    atomic_store_explicit (&self->kept, item, memory_order_relaxed);
   else
     atomic_store_explicit (&self->kept_last->link.next, &item->link, memory_order_relaxed);
   self->kept_last = item;
@@ -79,10 +79,12 @@ cfut_owner_keep (CfutOwner *self,
 static inline CfutItem *
 cfut_owner_take_kept (CfutOwner *self)
 {
-  CfutItem *item = self->kept;
+  CfutItem *item = atomic_load_explicit (&self->kept, memory_order_relaxed);
 
   if (item != NULL)
-    self->kept = (CfutItem *) atomic_load_explicit (&item->link.next, memory_order_relaxed);
+    atomic_store_explicit (&self->kept,
+                           (CfutItem *) atomic_load_explicit (&item->link.next, memory_order_relaxed),
+                           memory_order_relaxed);
   return item;
 }
 
@@ -99,6 +101,7 @@ CfutDelivery *cfut_delivery_for_context  (GMainContext *context);
 void          cfut_delivery_unref        (CfutDelivery *self);
 CfutOwner    *cfut_delivery_peek_ready   (CfutDelivery *self);
 void          cfut_delivery_rotate_ready (CfutDelivery *self);
+gboolean      cfut_owner_try_ref         (CfutOwner    *self);
 void          cfut_owner_make_ready      (CfutOwner    *self);
 gboolean      cfut_owner_finish          (CfutOwner    *self,
                                           CfutDelivery *delivery);

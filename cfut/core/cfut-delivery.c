@@ -62,9 +62,14 @@ cfut_delivery_unref (CfutDelivery *self)
 void
 cfut_owner_make_ready (CfutOwner *self)
 {
-  CfutDelivery *delivery = self->delivery;
+  CfutDelivery *delivery;
   gboolean stray;
 
+  /* What was pushed may have been delivered by now, by way of an earlier wake-up. */
+  if (!cfut_owner_try_ref (self))
+    return;
+
+  delivery = self->delivery;
   g_mutex_lock (&delivery->lock);
   if (delivery->context == NULL)
     {
@@ -75,7 +80,6 @@ cfut_owner_make_ready (CfutOwner *self)
 
   stray = delivery != self->delivery ||
           atomic_load_explicit (&self->thread_gone, memory_order_relaxed);
-  cfut_owner_ref (self);
   self->next_ready = NULL;
   if (delivery->ready == NULL)
     delivery->ready = self;
@@ -160,7 +164,8 @@ gboolean
 cfut_owner_finish (CfutOwner    *self,
               CfutDelivery *delivery)
 {
-  if (self->kept != NULL || !cfut_queue_is_empty (&self->queue))
+  if (atomic_load_explicit (&self->kept, memory_order_relaxed) != NULL ||
+      !cfut_queue_is_empty (&self->queue))
     return FALSE;
 
   /* Out of the list first: whoever finds scheduled FALSE may put it back at once. */

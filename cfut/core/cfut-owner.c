@@ -7,8 +7,8 @@
  *
  * Threads: push, nudge, ref and unref on any; the rest on the owner's thread, delay and undelay on who
  *   owns the context.
- * Locks: none of its own; see cfut-delivery.c.
- * Owns: a thread holds the owners of its contexts until it ends.
+ * Locks: spare_lock, a leaf, guards the list of spare owners. See cfut-delivery.c for the rest.
+ * Owns: a thread holds the owners of its contexts until it ends. Owners without a reference are spare.
  * Invariants: those of cfut-delivery.c, and
  * 1. Reaping happens on the owner's thread, outside of any main loop, with the context acquired; and never
  *    where another thread's loop was seen to run the context, if only between two iterations.
@@ -23,20 +23,40 @@
 #define REAP_OLD_BLOCKED 2
 #define REAP_TICKS 64
 #define REAP_OLD_TICK (2 * REAP_TICKS)
+#define QUIET_USEC 1000
+
+/* Owners are used again, never freed: who has pushed an item may still look at `scheduled` when that item,
+ * the last to hold the owner, has been delivered. */
+static GMutex spare_lock;
+static CfutOwner *spare;
 
 static CfutOwner *
 owner_new (CfutThread   *thread,
            GMainContext *context)
 {
-  CfutOwner *self = g_aligned_alloc0 (1, sizeof (CfutOwner), 64);
+  CfutOwner *self;
 
-  g_atomic_ref_count_init (&self->ref_count);
-  cfut_queue_init (&self->queue);
+  g_mutex_lock (&spare_lock);
+  self = spare;
+  if (self != NULL)
+    spare = self->next_of_thread;
+  g_mutex_unlock (&spare_lock);
+
+  if (self == NULL)
+    {
+      self = g_aligned_alloc0 (1, sizeof (CfutOwner), 64);
+      cfut_queue_init (&self->queue);
+    }
+
   self->thread = thread;
+  self->n_ticks = 0;
   self->delivery = cfut_delivery_for_context (context);
   g_atomic_ref_count_inc (&self->delivery->ref_count);
   self->next_of_thread = thread->owners;
   thread->owners = self;
+  atomic_store_explicit (&self->thread_gone, FALSE, memory_order_relaxed);
+  atomic_store_explicit (&self->ref_count, 1, memory_order_relaxed);
+  atomic_store_explicit (&self->scheduled, FALSE, memory_order_seq_cst);
 
   return self;
 }
@@ -105,18 +125,56 @@ cfut_owner_enter (CfutOwner  *self,
 CfutOwner *
 cfut_owner_ref (CfutOwner *self)
 {
-  g_atomic_ref_count_inc (&self->ref_count);
+  atomic_fetch_add_explicit (&self->ref_count, 1, memory_order_relaxed);
   return self;
+}
+
+/* FALSE: it is spare, and all that was pushed for it was delivered. */
+gboolean
+cfut_owner_try_ref (CfutOwner *self)
+{
+  guint n = atomic_load_explicit (&self->ref_count, memory_order_relaxed);
+
+  do
+    {
+      if (n == 0)
+        return FALSE;
+    }
+  while (!atomic_compare_exchange_weak_explicit (&self->ref_count, &n, n + 1, memory_order_acquire,
+                                                 memory_order_relaxed));
+
+  return TRUE;
 }
 
 void
 cfut_owner_unref (CfutOwner *self)
 {
-  if (!g_atomic_ref_count_dec (&self->ref_count))
+  CfutDelivery *delivery = self->delivery;
+
+  if (atomic_fetch_sub_explicit (&self->ref_count, 1, memory_order_acq_rel) != 1)
     return;
 
-  cfut_delivery_unref (self->delivery);
-  g_aligned_free (self);
+  /* A spare one is never put in a ready list. */
+  atomic_store_explicit (&self->scheduled, TRUE, memory_order_seq_cst);
+  cfut_delivery_unref (delivery);
+
+  g_mutex_lock (&spare_lock);
+  self->next_of_thread = spare;
+  spare = self;
+  g_mutex_unlock (&spare_lock);
+}
+
+/* Its thread is blocked and could reap. Whoever gets the parker wakes it, nobody else does. */
+static void
+owner_nudge (CfutOwner *self)
+{
+  CfutParker *sleeper = atomic_exchange_explicit (&self->sleeper, NULL, memory_order_acq_rel);
+
+  if (sleeper == NULL)
+    return;
+
+  atomic_store_explicit (&self->nudged, TRUE, memory_order_release);
+  cfut_parker_signal (sleeper);
 }
 
 void
@@ -128,6 +186,9 @@ cfut_owner_push (CfutOwner *self,
   if (!atomic_load_explicit (&self->scheduled, memory_order_seq_cst) &&
       !atomic_exchange_explicit (&self->scheduled, TRUE, memory_order_seq_cst))
     cfut_owner_make_ready (self);
+
+  if (G_UNLIKELY (atomic_load_explicit (&self->sleeper, memory_order_seq_cst) != NULL))
+    owner_nudge (self);
 }
 
 void
@@ -233,9 +294,12 @@ static gsize
 owner_reap_own (CfutOwner *self,
                 guint      n_old)
 {
-  CfutItem *last = self->kept != NULL ? self->kept_last : NULL;
+  CfutItem *last = NULL;
   CfutItem *item = NULL;
   gsize n = 0;
+
+  if (atomic_load_explicit (&self->kept, memory_order_relaxed) != NULL)
+    last = self->kept_last;
 
   /* Each once at most, as what is kept again goes to the end. */
   for (guint i = 0; i < n_old && item != last && (item = cfut_owner_take_kept (self)) != NULL; i++)
@@ -310,7 +374,8 @@ cfut_owner_reap (CfutOwner *self,
   strays = thread->is_main &&
            atomic_load_explicit (&delivery->n_strays, memory_order_relaxed) > 0;
   if (!cfut_owner_is_thread_here (self) ||
-      (self->kept == NULL && !strays && cfut_queue_is_empty (&self->queue)))
+      (atomic_load_explicit (&self->kept, memory_order_relaxed) == NULL && !strays &&
+       cfut_queue_is_empty (&self->queue)))
     return 0;
 
   if (!owner_may_borrow_context (self) || g_main_depth () > 0)
@@ -335,18 +400,30 @@ cfut_owner_tick (CfutOwner *self)
     cfut_owner_reap (self, REAP_OLD_TICK);
 }
 
-void
-cfut_owner_nudge (CfutOwner *self)
+/* Sleeps until the wait is over, or something is pushed for this thread. */
+static CfutWake
+owner_doze (CfutOwner    *self,
+            CfutWaiter   *waiter,
+            gint64        deadline_usec,
+            GCancellable *cancellable)
 {
-  CfutParker *sleeper = atomic_load_explicit (&self->sleeper, memory_order_seq_cst);
+  CfutWake wake = CFUT_WAKE_NUDGED;
 
-  if (sleeper == NULL)
-    return;
+  waiter->nudge = &self->nudged;
+  atomic_store_explicit (&self->nudged, FALSE, memory_order_relaxed);
+  atomic_store_explicit (&self->sleeper, waiter->parker, memory_order_seq_cst);
 
-  atomic_store_explicit (&self->nudged, TRUE, memory_order_release);
-  cfut_parker_signal (sleeper);
+  /* Who pushes looks for a sleeper after that. */
+  if (cfut_queue_is_empty (&self->queue))
+    wake = cfut_waiter_wait_asleep (waiter, deadline_usec, cancellable);
+
+  atomic_store_explicit (&self->sleeper, NULL, memory_order_relaxed);
+  waiter->nudge = NULL;
+  return wake;
 }
 
+/* cfut_waiter_wait, with this thread reaping meanwhile: when something comes for it, and then not again
+ * for a while, so that a flood costs it a thousand wake-ups a second at most. */
 CfutWake
 cfut_owner_block (CfutWaiter   *waiter,
                   gint64        deadline_usec,
@@ -356,19 +433,21 @@ cfut_owner_block (CfutWaiter   *waiter,
   CfutOwner *owner = thread->running_owner == NULL ? cfut_owner_get_current () : NULL;
   CfutWake wake;
 
-  if (owner == NULL || g_main_depth () > 0)
+  if (owner == NULL || g_main_depth () > 0 || !owner_may_borrow_context (owner))
     return cfut_waiter_wait (waiter, deadline_usec, cancellable);
 
-  waiter->nudge = &owner->nudged;
-  do
+  cfut_owner_reap (owner, REAP_OLD_BLOCKED);
+  wake = deadline_usec > g_get_monotonic_time () && cfut_waiter_spin (waiter)
+           ? CFUT_WAKE_FIRED : owner_doze (owner, waiter, deadline_usec, cancellable);
+  while (wake == CFUT_WAKE_NUDGED)
     {
+      gint64 quiet = cfut_deadline_from_timeout (QUIET_USEC);
+
       cfut_owner_reap (owner, REAP_OLD_BLOCKED);
-      atomic_store_explicit (&owner->nudged, FALSE, memory_order_relaxed);
-      atomic_store_explicit (&owner->sleeper, waiter->parker, memory_order_seq_cst);
-      wake = cfut_waiter_wait (waiter, deadline_usec, cancellable);
-      atomic_store_explicit (&owner->sleeper, NULL, memory_order_relaxed);
+      wake = cfut_waiter_wait (waiter, MIN (quiet, deadline_usec), cancellable);
+      if (wake == CFUT_WAKE_TIMED_OUT && quiet < deadline_usec)
+        wake = owner_doze (owner, waiter, deadline_usec, cancellable);
     }
-  while (wake == CFUT_WAKE_NUDGED);
 
   cfut_owner_reap (owner, REAP_OLD_BLOCKED);
   return wake;

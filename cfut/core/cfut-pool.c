@@ -34,6 +34,10 @@ handle_unref (gpointer data)
 {
   PoolHandle *handle = data;
 
+  /* GThreadPool wakes its threads by queueing items of its own, and has those freed too (2.74). */
+  if (data == GUINT_TO_POINTER (1))
+    return;
+
   if (!g_atomic_ref_count_dec (&handle->ref_count))
     return;
 

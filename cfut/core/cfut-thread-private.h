@@ -17,7 +17,6 @@ typedef struct _CfutThread CfutThread;
 struct _CfutThread {
   CfutOwner *running_owner;  /* of the task that runs on this thread */
   gpointer running_task;     /* the innermost, when a wait runs another inline */
-  guint n_runs;
   gpointer serving;          /* compared only: the pool or the work log whose task runs here */
   gpointer worker;           /* the CfutPoolWorker that this thread is, or NULL */
   gpointer delivering;       /* the CfutDelivery that this thread dispatches, or NULL */

@@ -41,6 +41,10 @@ CfutWake cfut_waiter_wait   (CfutWaiter    *self,
                              gint64         deadline_usec,
                              GCancellable  *cancellable);
 
+gboolean cfut_waiter_spin   (CfutWaiter    *self);         /* looks for some microseconds */
+CfutWake cfut_waiter_wait_asleep (CfutWaiter   *self,       /* the same without looking for a while first */
+                                  gint64        deadline_usec,
+                                  GCancellable *cancellable);
 CfutWake cfut_waiter_park   (CfutWaiter    *self,
                              gint64         deadline_usec);
 

@@ -115,8 +115,9 @@ cfut_waiter_fired (CfutWaiter *self)
   return atomic_load_explicit (&self->state, memory_order_acquire) == WAITER_FIRED;
 }
 
-static gboolean
-waiter_spin (CfutWaiter *self)
+/* TRUE: fired. */
+gboolean
+cfut_waiter_spin (CfutWaiter *self)
 {
   gint64 until = 0;
 
@@ -199,9 +200,9 @@ cfut_waiter_park (CfutWaiter *self,
 }
 
 CfutWake
-cfut_waiter_wait (CfutWaiter   *self,
-                  gint64        deadline_usec,
-                  GCancellable *cancellable)
+cfut_waiter_wait_asleep (CfutWaiter   *self,
+                         gint64        deadline_usec,
+                         GCancellable *cancellable)
 {
   CfutWake wake;
   gulong handler = 0;
@@ -210,10 +211,6 @@ cfut_waiter_wait (CfutWaiter   *self,
     return CFUT_WAKE_FIRED;
   if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
     return CFUT_WAKE_CANCELLED;
-  if (deadline_usec != CFUT_NO_DEADLINE && g_get_monotonic_time () >= deadline_usec)
-    return CFUT_WAKE_TIMED_OUT;
-  if (waiter_spin (self))
-    return CFUT_WAKE_FIRED;
 
   if (cancellable != NULL)
     handler = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), self->parker, NULL);
@@ -222,6 +219,23 @@ cfut_waiter_wait (CfutWaiter   *self,
     g_cancellable_disconnect (cancellable, handler);
 
   return wake;
+}
+
+CfutWake
+cfut_waiter_wait (CfutWaiter   *self,
+                  gint64        deadline_usec,
+                  GCancellable *cancellable)
+{
+  if (cfut_waiter_fired (self))
+    return CFUT_WAKE_FIRED;
+  if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
+    return CFUT_WAKE_CANCELLED;
+  if (deadline_usec != CFUT_NO_DEADLINE && g_get_monotonic_time () >= deadline_usec)
+    return CFUT_WAKE_TIMED_OUT;
+  if (cfut_waiter_spin (self))
+    return CFUT_WAKE_FIRED;
+
+  return cfut_waiter_wait_asleep (self, deadline_usec, cancellable);
 }
 
 void
