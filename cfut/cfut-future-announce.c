@@ -442,16 +442,13 @@ cfut_future_discard_value (CfutFuture *self,
   cfut_owner_push (self->owner, &item->item);
 }
 
+/* Gives one reference to the delivery queue. */
 void
-cfut_future_release (CfutFuture *self)
+cfut_future_hand_over (CfutFuture *self)
 {
   gboolean full;
 
-  if (cfut_owner_is_context_here (self->owner))
-    {
-      g_object_unref (self);
-    }
-  else if (cfut_cell_hand_over (&self->cell, &full))
+  if (cfut_cell_hand_over (&self->cell, &full))
     {
       cfut_owner_push (self->owner, &self->item);
     }
@@ -463,6 +460,15 @@ cfut_future_release (CfutFuture *self)
       item->future = self;
       cfut_owner_push (self->owner, &item->item);
     }
+}
+
+void
+cfut_future_release (CfutFuture *self)
+{
+  if (cfut_owner_is_context_here (self->owner))
+    g_object_unref (self);
+  else
+    cfut_future_hand_over (self);
 }
 
 /* Whoever settles it schedules it; once it has settled, that is up to who adds. */

@@ -101,6 +101,9 @@ void        cfut_future_release          (CfutFuture       *self);
 /* What has not started: FALSE if it has. */
 gboolean    cfut_future_reject_pending   (CfutFuture       *self,
                                           GError           *error);
+/* The same always through the queue. */
+void        cfut_future_hand_over        (CfutFuture       *self);
+
 /* Settle; @value and @error are taken over, and freed if it was too late. */
 gboolean    cfut_future_settle           (CfutFuture       *self,
                                           CfutState         to,

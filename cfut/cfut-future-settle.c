@@ -6,7 +6,8 @@
  *
  * Threads: any; whoever comes first settles, all others are told so.
  * Locks: the cell's lock. Nothing of a user's runs under it, and nothing is freed.
- * Owns: settling hands one reference to the owner's delivery queue.
+ * Owns: settling hands one reference to the owner's delivery queue, in the step that settles where nobody needs the
+ *   future any more, else when they have been served.
  * Invariants:
  * 1. The value is written under the lock, or alone in RUNNING, before the state settles, and never after.
  * 2. Who settles serves the nodes of the closed list outside the lock: groups, then blocked threads and
@@ -35,26 +36,30 @@ serve (CfutNode   *nodes,
     }
 }
 
-/* What is left to do once the word says settled. Takes one reference of the caller's, which is the
- * delivery queue's from here. Blocked threads come after the hand-over, so that what they
- * reap first is what they waited for; only a callback that may block goes behind them. */
+/* What is left to do once the word says settled. Takes one reference of the caller's, for the delivery
+ * queue. Blocked threads come after the hand-over, so that what they reap first is what they waited
+ * for; only a callback that may block goes behind them. */
 static void
 future_settled (CfutFuture *self,
                 CfutState   state,
                 guint       before,
                 CfutNode   *nodes[CFUT_NODE_CONTEXT])
 {
-  serve (nodes[CFUT_NODE_INTERNAL], self, state);
-
-  if (nodes[CFUT_NODE_DIRECT] != NULL)
+  if (cfut_nodes_need_future (nodes))
     {
-      serve (nodes[CFUT_NODE_WAIT], self, state);
-      nodes[CFUT_NODE_WAIT] = NULL;
-      serve (nodes[CFUT_NODE_DIRECT], self, state);
+      serve (nodes[CFUT_NODE_INTERNAL], self, state);
+      if (nodes[CFUT_NODE_DIRECT] != NULL)
+        {
+          serve (nodes[CFUT_NODE_WAIT], self, state);
+          nodes[CFUT_NODE_WAIT] = NULL;
+          serve (nodes[CFUT_NODE_DIRECT], self, state);
+        }
+      cfut_future_hand_over (self);
     }
-
-  if (!(before & CFUT_CELL_SCHEDULED))
-    cfut_owner_push (self->owner, &self->item);
+  else if (!(before & CFUT_CELL_SCHEDULED))
+    {
+      cfut_owner_push (self->owner, &self->item);
+    }
 
   serve (nodes[CFUT_NODE_WAIT], self, state);
   serve (nodes[CFUT_NODE_LATE], self, state);

@@ -97,8 +97,8 @@ gboolean       cfut_group_core_has_changes    (CfutGroupCore         *self);
 void           cfut_group_request_init        (CfutGroupRequest      *request,
                                                CfutGroupRequestKind   kind,
                                                void                 (*wake) (CfutGroupRequest *));
-/* TRUE: it is served already, wake is not called. FALSE: it was registered if @may_wait, and unless it was
- * withdrawn before. */
+/* TRUE: it is served already, wake is not called. FALSE: it was registered if @may_wait, and unless
+ * it was withdrawn before. */
 gboolean       cfut_group_core_request        (CfutGroupCore         *self,
                                                CfutGroupRequest      *request,
                                                gboolean               may_wait);
@@ -123,8 +123,8 @@ void           cfut_group_core_later          (CfutGroupCore         *self,
                                                gint64                 at_usec,
                                                gboolean               quiet);
 
-/* For tests: NULL is g_get_monotonic_time; the check asserts the invariants; moves and looks count what
- * may depend on the number of members. */
+/* For tests: NULL is g_get_monotonic_time; the check asserts the invariants; moves and looks count
+ * what may depend on the number of members. */
 void           cfut_group_core_set_clock      (CfutGroupCore         *self,
                                                gint64               (*clock) (void));
 void           cfut_group_core_check          (CfutGroupCore         *self);
@@ -133,7 +133,7 @@ guint64        cfut_group_core_get_n_steps    (CfutGroupCore         *self);
 /* For cfut-group-core.c, cfut-group-remove.c and cfut-group-shown.c */
 
 enum {
-  MEMBER_ATTACHED = 1 << 0,  /* its node is in the future's cell, or its settled function is to come */
+  MEMBER_ATTACHED = 1 << 0,  /* its node is in the cell, or its settled function is to come */
   MEMBER_SETTLED = 1 << 1,
   MEMBER_FAILED = 1 << 2,
   MEMBER_CANCELLED = 1 << 3,
@@ -144,7 +144,7 @@ enum {
 
 /* 56 bytes: there may be a million. */
 struct _CfutGroupMember {
-  CfutNode node;       /* in the cell, then in the log, then in a list to be freed; klass is the core's */
+  CfutNode node;       /* in the cell, then in the log, then in the garbage; klass is the core's */
   CfutFuture *future;
   guint64 units;
   guint64 part;        /* units by its progress; guarded by the cell's lock until the node is out */
@@ -189,7 +189,7 @@ struct _CfutGroupCore {
   CfutGroupRequest **served_end;
   CfutRate rate;
   guint64 worked;                 /* without what is running: see core_worked_locked */
-  gint64 measured_usec;           /* when rate and remaining_usec of `shown` were computed; -1: to be done */
+  gint64 measured_usec;           /* when rate and remaining_usec were computed; -1: to be done */
   gint64 (*clock) (void);
   guint64 n_looks;
 
@@ -203,6 +203,19 @@ struct _CfutGroupCore {
   CfutDelayed delayed;
   gboolean armed;
 };
+
+/* The lock is held for some tens of nanoseconds, while to sleep and be woken takes thousands:
+ * workers that settle small tasks and the thread that adds them would mostly do that. */
+static inline void
+cfut_group_core_lock (CfutGroupCore *self)
+{
+  for (guint look = 0; look < 20; look++)
+    {
+      if (g_mutex_trylock (&self->lock))
+        return;
+    }
+  g_mutex_lock (&self->lock);
+}
 
 void           cfut_group_core_init_slices       (CfutGroupCore   *self);
 CfutGroupCore *cfut_group_core_ref               (CfutGroupCore   *self);

@@ -2,30 +2,33 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What a group knows, on any thread: its members, who waits for them, and the counts. The list model and
- * the signals (the face) are made from it on the owner's context.
+/* What a group knows, on any thread: its members, who waits for them, and the counts. The list
+ * model and the signals (the face) are made from it on the owner's context.
  *
  *   add --> members, not shown --flush--> shown --remove, flush--> out
  *             \
  *              settled --> the log, in order of settling: next and future-done each walk it once
  *
  * Threads: any, but for what the header says.
- * Locks: `lock` guards all that is not atomic. Rank: above a cell's lock, which is taken under it to add and
- *   remove nodes; a future's progress comes under the cell's lock and so uses atomics only, and
- *   at most once in a while cfut_owner_push. Nothing is released, woken or pushed under `lock`.
- * Owns: a reference on each member's future; one on itself for the face, for each presence in the owner's
- *   queue, for the armed delay, and for each member that is out while its future is settling.
+ * Locks: `lock` guards all that is not atomic. Rank: above a cell's lock, which is taken under it
+ *   to add and remove nodes; a future's progress comes under the cell's lock and so uses atomics
+ *   only, and at most once in a while cfut_owner_push. Nothing is released, woken or pushed under
+ *   `lock`.
+ * Owns: a reference on each member's future; one on itself for the face, for each presence in the
+ *   owner's queue, for the armed delay, and for each member that is out while its future is
+ *   settling.
  * Invariants:
  * 1. `members` has the shown ones first: n_shown of them, JOINED; then those that will join.
  *    Only the owner's context changes n_shown, or where a shown one stands.
- * 2. A member is freed when it is out of `members` and its node is not ATTACHED: by who took it out, or by
- *    the settling thread, whichever is later.
- * 3. LEAVING is set once; from then on the member is in no log and in no live count, but as long as it is
- *    shown, in what is shown.
- * 4. The log has every settled member that is not LEAVING. `ready` and `unannounced` are the first of it that
- *    next, and future-done, have not had.
+ * 2. A member is freed when it is out of `members` and its node is not ATTACHED: by who took it
+ *    out, or by the settling thread, whichever is later.
+ * 3. LEAVING is set once; from then on the member is in no log and in no live count, but as long as
+ *    it is shown, in what is shown.
+ * 4. The log has every settled member that is not LEAVING. `ready` and `unannounced` are the first
+ *    of it that next, and future-done, have not had.
  * 5. A request is registered only while it cannot be served.
- * Not here: signals, properties, GListModel (cfut-group.c, cfut-group-model.c); blocking (cfut-group-wait.c). */
+ * Not here: signals, properties, GListModel (cfut-group.c, cfut-group-model.c); blocking
+ * (cfut-group-wait.c). */
 
 #include "cfut-group-core-private.h"
 
@@ -76,8 +79,8 @@ cfut_group_core_schedule (CfutGroupCore *self)
   return TRUE;
 }
 
-/* Unlocks and does what must not be done under the lock. As soon as the lock is free the core may go, so
- * after it only what a reference was taken for is touched. */
+/* Unlocks and does what must not be done under the lock. As soon as the lock is free the core may
+ * go, so after it only what a reference was taken for is touched. */
 void
 cfut_group_core_unlock (CfutGroupCore *self,
              gboolean       changed)
@@ -106,7 +109,8 @@ cfut_group_core_is_at_end_locked (CfutGroupCore *self)
   return self->n_unsettled == 0 && self->n_holds == 0;
 }
 
-/* All units that were done while the group looked on. Never goes down, but for progress that does. */
+/* All units that were done while the group looked on. Never goes down, but for progress that does.
+ * */
 guint64
 cfut_group_core_worked_locked (CfutGroupCore *self)
 {
@@ -258,11 +262,12 @@ member_settled (CfutNode   *node,
   CfutGroupMember *member = (CfutGroupMember *) node;
   CfutGroupCore *self = member_core (member);
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   member->flags &= ~MEMBER_ATTACHED;
   if (G_LIKELY (!(member->flags & MEMBER_LEAVING)))
     {
-      /* What fails takes its time as what succeeds does; what is cancelled says nothing of speed. */
+      /* What fails takes its time as what succeeds does; what is cancelled says nothing of speed.
+       * */
       cfut_group_core_take_part_locked (self, member, state != CFUT_STATE_CANCELLED);
       core_settle_locked (self, member, state);
       cfut_group_core_unlock (self, TRUE);
@@ -331,7 +336,6 @@ cfut_group_core_new (GObject            *face,
   g_weak_ref_init (&self->face, face);
   cfut_group_core_init_slices (self);
   g_mutex_init (&self->lock);
-  cfut_pointer_set_init (&self->futures);
   for (guint kind = 0; kind < CFUT_GROUP_N_REQUEST_KINDS; kind++)
     g_queue_init (&self->requests[kind]);
   self->served_end = &self->served;
@@ -411,7 +415,7 @@ cfut_group_core_add (CfutGroupCore  *self,
     {
       gsize end = i + MIN (n_futures - i, ADD_AT_ONCE);
 
-      g_mutex_lock (&self->lock);
+      cfut_group_core_lock (self);
       for (; i < end; i++)
         core_add_locked (self, futures[i], units != NULL ? units[i] : 1);
       cfut_group_core_unlock (self, TRUE);
@@ -421,7 +425,7 @@ cfut_group_core_add (CfutGroupCore  *self,
 void
 cfut_group_core_hold (CfutGroupCore *self)
 {
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   self->n_holds++;
   self->measured_usec = -1;
   g_mutex_unlock (&self->lock);
@@ -433,7 +437,7 @@ cfut_group_core_release (CfutGroupCore *self)
 {
   gboolean held;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   held = self->n_holds > 0;
   if (held)
     {
@@ -446,8 +450,8 @@ cfut_group_core_release (CfutGroupCore *self)
   return held;
 }
 
-/* From *@end towards the front. What is removed meanwhile only moves the rest to the front, so nothing is
- * missed. FALSE: the front was reached. */
+/* From *@end towards the front. What is removed meanwhile only moves the rest to the front, so
+ * nothing is missed. FALSE: the front was reached. */
 static gboolean
 core_cancel_some (CfutGroupCore *self,
                   guint         *end,
@@ -457,7 +461,7 @@ core_cancel_some (CfutGroupCore *self,
   guint n = 0;
   guint stop;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   *end = MIN (*end, self->members.len);
   stop = *end - MIN (*end, CANCEL_AT_ONCE);
   while (*end > stop)
@@ -512,7 +516,7 @@ cfut_group_core_request (CfutGroupCore    *self,
 {
   gboolean served = FALSE;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   if (request->state == CFUT_GROUP_REQUEST_NEW)
     {
       served = core_try_serve_locked (self, request);
@@ -537,7 +541,7 @@ cfut_group_core_withdraw (CfutGroupCore    *self,
 {
   gboolean withdrawn;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   withdrawn = request->state == CFUT_GROUP_REQUEST_NEW ||
               request->state == CFUT_GROUP_REQUEST_REGISTERED;
   if (request->state == CFUT_GROUP_REQUEST_REGISTERED)
@@ -553,7 +557,7 @@ void
 cfut_group_core_set_clock (CfutGroupCore  *self,
                            gint64        (*clock) (void))
 {
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   self->clock = clock != NULL ? clock : g_get_monotonic_time;
   self->measured_usec = -1;
   g_mutex_unlock (&self->lock);
@@ -564,7 +568,7 @@ cfut_group_core_get_n_steps (CfutGroupCore *self)
 {
   guint64 n_steps;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   n_steps = self->members.n_moves + self->n_looks;
   g_mutex_unlock (&self->lock);
 

@@ -7,11 +7,11 @@
  * Threads: the owner's context only, but for show, which finds out whether it is there.
  * Owns: nothing.
  * Invariants:
- * 1. What get_n_items and get_item tell is at every time what items-changed told. (A model that counts
- *    ahead of its signal makes whoever filters or sorts it count twice.)
- * 2. items-changed is not emitted within itself, where the second handler would hear of the later change
- *    first: what a handler adds or removes is told after the emission. Only when a handler runs a main
- *    loop, in which others may wait for the group, does the model move on under it.
+ * 1. What get_n_items and get_item tell is at every time what items-changed told. (A model that
+ *    counts ahead of its signal makes whoever filters or sorts it count twice.)
+ * 2. items-changed is not emitted within itself, where the second handler would hear of the later
+ *    change first: what a handler adds or removes is told after the emission. Only when a handler
+ *    runs a main loop, in which others may wait for the group, does the model move on under it.
  * Not here: what the futures are (cfut-group-core.c). */
 
 #include "cfut-group-private.h"
@@ -43,6 +43,20 @@ cfut_group_model_init (GListModelInterface *iface)
   iface->get_item = model_get_item;
 }
 
+/* Nobody may listen: an emission to nobody costs more than to find that out. */
+static gboolean
+model_emit (CfutGroup             *self,
+            const CfutGroupChange *change)
+{
+  if ((change->n_removed == 0 && change->n_added == 0) ||
+      g_signal_handler_find (self, G_SIGNAL_MATCH_UNBLOCKED, 0, 0, NULL, NULL, NULL) == 0)
+    return FALSE;
+
+  g_list_model_items_changed (G_LIST_MODEL (self),
+                              change->position, change->n_removed, change->n_added);
+  return TRUE;
+}
+
 /* FALSE: the emission that is going on will do it when it has ended. */
 gboolean
 cfut_group_model_flush (CfutGroup *self)
@@ -50,18 +64,20 @@ cfut_group_model_flush (CfutGroup *self)
   int outer = self->emitting_depth;
   int depth = g_main_depth ();
   CfutGroupChange change;
+  gboolean again;
 
   if (outer == depth)
     return FALSE;
 
   g_object_ref (self);
   self->emitting_depth = depth;
-  while (cfut_group_core_next_change (self->core, &change))
+  do
     {
-      if (change.n_removed > 0 || change.n_added > 0)
-        g_list_model_items_changed (G_LIST_MODEL (self),
-                                    change.position, change.n_removed, change.n_added);
+      again = cfut_group_core_next_change (self->core, &change);
+      /* A handler may have made changes that were left to us. */
+      again |= model_emit (self, &change);
     }
+  while (again);
   self->emitting_depth = outer;
   g_object_unref (self);
 
@@ -71,7 +87,6 @@ cfut_group_model_flush (CfutGroup *self)
 void
 cfut_group_model_show (CfutGroup *self)
 {
-  if (cfut_group_core_has_changes (self->core) &&
-      cfut_owner_is_context_here (cfut_group_core_get_owner (self->core)))
+  if (cfut_owner_is_context_here (cfut_group_core_get_owner (self->core)))
     cfut_group_model_flush (self);
 }

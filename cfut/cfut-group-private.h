@@ -16,7 +16,7 @@ struct _CfutGroup {
   CfutGroupCore *core;
 
   /* The owner's context only */
-  int emitting_depth;       /* g_main_depth () in which items-changed is being emitted; -1: it is not */
+  int emitting_depth;       /* g_main_depth () of the items-changed that goes on; -1: none does */
   CfutGroupStatus notified; /* what was last notified */
   gint64 notified_usec;
 };

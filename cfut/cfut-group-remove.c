@@ -12,11 +12,11 @@
  * Owns: the garbage.
  * Invariants:
  * 1. A member's future is kept until the member is out, since get_item may still be asked for it.
- * 2. The last references on a great many futures are not dropped in one go on a main loop, where each
- *    costs some hundred nanoseconds and what was submitted with it: slices sweep. Without a loop, or if
- *    they are few, they go at once.
- * 3. A closed core has no face: its members are taken out as they are swept, and it lives until then
- *    by its presence in the owner's queue.
+ * 2. The last references on a great many futures are not dropped in one go on a main loop, where
+ *    each costs some hundred nanoseconds and what was submitted with it: slices sweep. Without a
+ *    loop, or if they are few, they go at once.
+ * 3. A closed core has no face: its members are taken out as they are swept, and it lives until
+ *    then by its presence in the owner's queue.
  * Not here: who tells the model. */
 
 #include "cfut-group-core-private.h"
@@ -106,8 +106,8 @@ core_is_at_locked (CfutGroupCore *self,
   return member->future == future && !(member->flags & MEMBER_LEAVING);
 }
 
-/* It is there. Futures are mostly removed in about the order in which they were added, with some left
- * where they are, so the search goes on where the last one ended, to both sides. */
+/* It is there. Futures are mostly removed in about the order in which they were added, with some
+ * left where they are, so the search goes on where the last one ended, to both sides. */
 static CfutGroupMember *
 core_find_locked (CfutGroupCore *self,
                   CfutFuture    *future)
@@ -140,7 +140,7 @@ cfut_group_core_remove (CfutGroupCore *self,
 {
   CfutGroupMember *member;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   if (!cfut_pointer_set_remove (&self->futures, future))
     {
       g_mutex_unlock (&self->lock);
@@ -160,7 +160,7 @@ cfut_group_core_remove_settled (CfutGroupCore *self)
 {
   gsize n = 0;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   self->leaving_begin = 0;
   for (; self->first_settled != NULL; n++)
     core_leave_locked (self, self->first_settled);
@@ -206,7 +206,7 @@ cfut_group_core_sweep (CfutGroupCore *self,
       guint n_taken = 0;
       guint n_listed;
 
-      g_mutex_lock (&self->lock);
+      cfut_group_core_lock (self);
       if (self->closed)
         {
           for (; n_taken < SWEEP_AT_ONCE && n_taken < self->members.len; n_taken++)
@@ -245,7 +245,7 @@ cfut_group_core_tidy (CfutGroupCore *self)
 {
   guint n;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   n = self->n_garbage + (self->closed ? self->members.len : 0);
   g_mutex_unlock (&self->lock);
 
@@ -261,7 +261,7 @@ cfut_group_core_tidy (CfutGroupCore *self)
 void
 cfut_group_core_close (CfutGroupCore *self)
 {
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   self->closed = TRUE;
   self->n_shown = 0;
   g_mutex_unlock (&self->lock);

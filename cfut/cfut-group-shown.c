@@ -2,16 +2,16 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The side of a group's core that its face looks at: slices on the owner's context, what is shown and how
- * that changes, whom future-done is emitted for, and the numbers.
+/* The side of a group's core that its face looks at: slices on the owner's context, what is shown
+ * and how that changes, whom future-done is emitted for, and the numbers.
  *
  *   any thread: something changed --schedule--> owner's queue --> slice: changes, signals, numbers
  *   a slice that may not notify yet, or sees work go on --later--> the owner's delays --> slice
  *
  * Threads: the status on any; all else on the owner's context only.
  * Locks: the core's. Futures are let go after it.
- * Owns: nothing; the presences in queue and delay hold the core, never the face, whose last reference must
- *   not be dropped by a worker. The face is taken hold of for the time of a slice.
+ * Owns: nothing; the presences in queue and delay hold the core, never the face, whose last
+ *   reference must not be dropped by a worker. The face is taken hold of for the time of a slice.
  * Invariants:
  * 1. What is shown changes only by what next_change tells: one stretch at a time, so that the list
  *    is right at each emission.
@@ -20,6 +20,8 @@
  * Not here: emitting (cfut-group.c, cfut-group-model.c). */
 
 #include "cfut-group-core-private.h"
+
+#include <string.h>
 
 /* Up to so many gaps are told one by one; above, the whole stretch is told as changed. */
 #define MAX_RUNS 16
@@ -43,15 +45,17 @@ core_deliver (CfutItem        *item,
               CfutDeliverMode  mode)
 {
   CfutGroupCore *self = (CfutGroupCore *) ((char *) item - G_STRUCT_OFFSET (CfutGroupCore, item));
+  gint64 until = G_MAXINT64;
   gboolean closed;
 
   if (mode == CFUT_DELIVER_REAP)
     {
-      g_mutex_lock (&self->lock);
+      cfut_group_core_lock (self);
       closed = self->closed;
       g_mutex_unlock (&self->lock);
 
-      /* All that a slice does for a face is for a loop; and the presence costs nothing but itself. */
+      /* All that a slice does for a face is for a loop; and the presence costs nothing but itself.
+       * */
       if (!closed)
         return TRUE;
     }
@@ -59,8 +63,9 @@ core_deliver (CfutItem        *item,
   atomic_store (&self->scheduled, FALSE);
   if (mode == CFUT_DELIVER_LOOP)
     core_slice (self);
-  if (cfut_group_core_sweep (self, mode == CFUT_DELIVER_REAP ? G_MAXINT64
-                                                             : g_get_monotonic_time () + SWEEP_USEC))
+  if (mode != CFUT_DELIVER_REAP)
+    until = g_get_monotonic_time () + SWEEP_USEC;
+  if (cfut_group_core_sweep (self, until))
     cfut_group_core_again (self);
 
   cfut_group_core_unref (self);
@@ -71,7 +76,8 @@ static void
 core_on_delayed (CfutDelayed     *delayed,
                  CfutDeliverMode  mode)
 {
-  CfutGroupCore *self = (CfutGroupCore *) ((char *) delayed - G_STRUCT_OFFSET (CfutGroupCore, delayed));
+  CfutGroupCore *self =
+    (CfutGroupCore *) ((char *) delayed - G_STRUCT_OFFSET (CfutGroupCore, delayed));
 
   self->armed = FALSE;
   atomic_store (&self->quiet, FALSE);
@@ -161,7 +167,7 @@ core_take_leaving_locked (CfutGroupCore   *self,
 }
 
 /* Shows what was added, without what has left before. */
-static gboolean
+static void
 core_take_joining_locked (CfutGroupCore   *self,
                           CfutGroupChange *change)
 {
@@ -169,7 +175,7 @@ core_take_joining_locked (CfutGroupCore   *self,
   guint kept = self->n_shown;
 
   if (kept == len)
-    return FALSE;
+    return;
 
   for (guint i = kept; i < len; i++)
     {
@@ -193,23 +199,6 @@ core_take_joining_locked (CfutGroupCore   *self,
   change->n_removed = 0;
   change->n_added = kept - self->n_shown;
   self->n_shown = kept;
-  return TRUE;
-}
-
-/* What is shown changes by @change, which may be nothing, and has to be told. FALSE: it is up to date. */
-gboolean
-cfut_group_core_next_change (CfutGroupCore   *self,
-                             CfutGroupChange *change)
-{
-  gboolean changed;
-
-  g_mutex_lock (&self->lock);
-  changed = core_take_leaving_locked (self, change) || core_take_joining_locked (self, change);
-  g_mutex_unlock (&self->lock);
-
-  if (changed)
-    cfut_group_core_tidy (self);
-  return changed;
 }
 
 static gboolean
@@ -218,12 +207,34 @@ core_has_changes_locked (CfutGroupCore *self)
   return self->n_leaving > 0 || self->n_shown < self->members.len;
 }
 
+/* What is shown changes by @change, which may be nothing, and has to be told. TRUE: there is more.
+ * */
+gboolean
+cfut_group_core_next_change (CfutGroupCore   *self,
+                             CfutGroupChange *change)
+{
+  gboolean has_more;
+  gboolean has_garbage;
+
+  memset (change, 0, sizeof (*change));
+  cfut_group_core_lock (self);
+  if (!core_take_leaving_locked (self, change))
+    core_take_joining_locked (self, change);
+  has_more = core_has_changes_locked (self);
+  has_garbage = self->garbage != NULL;
+  g_mutex_unlock (&self->lock);
+
+  if (has_garbage)
+    cfut_group_core_tidy (self);
+  return has_more;
+}
+
 gboolean
 cfut_group_core_has_changes (CfutGroupCore *self)
 {
   gboolean has_changes;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   has_changes = core_has_changes_locked (self);
   g_mutex_unlock (&self->lock);
 
@@ -235,7 +246,7 @@ cfut_group_core_get_n_shown (CfutGroupCore *self)
 {
   guint n_shown;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   n_shown = self->n_shown;
   g_mutex_unlock (&self->lock);
 
@@ -248,7 +259,7 @@ cfut_group_core_dup_shown (CfutGroupCore *self,
 {
   CfutFuture *future = NULL;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   if (position < self->n_shown)
     {
       CfutGroupMember *member = cfut_deque_get (&self->members, position);
@@ -269,7 +280,7 @@ cfut_group_core_next_announced (CfutGroupCore *self,
   CfutGroupMember *member;
   CfutFuture *future = NULL;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   member = self->unannounced;
   *has_changes = member != NULL && !(member->flags & MEMBER_JOINED);
   if (member != NULL && !*has_changes)
@@ -286,7 +297,7 @@ cfut_group_core_next_announced (CfutGroupCore *self,
 void
 cfut_group_core_skip_announced (CfutGroupCore *self)
 {
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   self->unannounced = NULL;
   g_mutex_unlock (&self->lock);
 }
@@ -297,7 +308,7 @@ cfut_group_core_has_news (CfutGroupCore *self)
 {
   gboolean has_news;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   has_news = core_has_changes_locked (self) || self->unannounced != NULL ||
              (self->all_done && cfut_group_core_is_at_end_locked (self));
   g_mutex_unlock (&self->lock);
@@ -312,7 +323,7 @@ cfut_group_core_is_all_done (CfutGroupCore *self,
 {
   gboolean all_done;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   all_done = self->all_done && cfut_group_core_is_at_end_locked (self) &&
              self->unannounced == NULL && !core_has_changes_locked (self);
   if (all_done && take)
@@ -372,7 +383,7 @@ void
 cfut_group_core_get_status (CfutGroupCore   *self,
                             CfutGroupStatus *status)
 {
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   *status = self->shown;
   status->n_items = self->n_shown;
   /* The parts of those that are not shown yet are in the sum. */
@@ -426,7 +437,7 @@ cfut_group_core_check (CfutGroupCore *self)
   guint n_leaving = 0;
   CfutGroupMember *previous = NULL;
 
-  g_mutex_lock (&self->lock);
+  cfut_group_core_lock (self);
   for (guint i = 0; i < self->members.len; i++)
     {
       CfutGroupMember *member = cfut_deque_get (&self->members, i);

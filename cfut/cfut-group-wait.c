@@ -7,14 +7,15 @@
  *   next, wait ---------> request in the core --served--> wake: the waiter is fired
  *   next_async, ... ----> request in the core --served--> wake: a source on the caller's context
  *
- * Threads: any. An asynchronous one ends on the thread-default context of its caller, which need not be
- *   the group's.
+ * Threads: any. An asynchronous one ends on the thread-default context of its caller, which need
+ *   not be the group's.
  * Locks: none; the core's guards requests.
- * Owns: an asynchronous request is its source's. The source is held by its context, and by the request as long
- *   as that is not withdrawn and wake was not called. The source holds the GTask, which holds the group.
+ * Owns: an asynchronous request is its source's. The source is held by its context, and by the
+ *   request as long as that is not withdrawn and wake was not called. The source holds the GTask,
+ *   which holds the group.
  * Invariants:
- * 1. A request is either served or withdrawn, and who withdraws it has lost nothing: a future that was
- *    handed out is returned, even if the time was up when it came.
+ * 1. A request is either served or withdrawn, and who withdraws it has lost nothing: a future that
+ *    was handed out is returned, even if the time was up when it came.
  * 2. The GTask, and so the group, is let go on the caller's context only.
  * Not here: what serves a request (cfut-group-core.c). */
 
@@ -49,7 +50,7 @@ group_block_wake (CfutGroupRequest *request)
 static void
 group_catch_up (CfutGroup *self)
 {
-  if (g_main_depth () == 0)
+  if (g_main_depth () == 0 && cfut_group_core_has_changes (self->core))
     cfut_group_model_show (self);
 }
 
@@ -102,7 +103,8 @@ group_request (CfutGroup             *self,
   return FALSE;
 }
 
-/* On a thread that settled something, or on the caller's. The source's memory may be freed here, but no more. */
+/* On a thread that settled something, or on the caller's. The source's memory may be freed here,
+ * but no more. */
 static void
 group_source_wake (CfutGroupRequest *request)
 {
@@ -196,7 +198,8 @@ group_wait_in_source (CfutGroup            *self,
     }
 
   /* One reference is ours, one the request's. The source comes first: what serves the request must
-   * find it attached. If another thread runs its context, it may be over before it is registered. */
+   * find it attached. If another thread runs its context, it may be over before it is registered.
+   * */
   g_source_ref (source);
   g_source_attach (source, context);
   if (cfut_group_core_request (self->core, request, TRUE))
@@ -253,12 +256,12 @@ group_request_async (CfutGroup            *self,
  *
  * Hands out the next future that has settled, and waits for one to settle if need be.
  *
- * Futures come in the order in which they settle, however they do; each is handed to one caller. What
- * is handed out stays in the group until it is removed.
+ * Futures come in the order in which they settle, however they do; each is handed to one caller.
+ * What is handed out stays in the group until it is removed.
  *
- * %NULL without an error is the end: every future has settled and was handed out, and nobody holds the
- * group ([method@Cfut.Group.hold]). More may be added at any time, also after the end, and between
- * two calls:
+ * %NULL without an error is the end: every future has settled and was handed out, and nobody holds
+ * the group ([method@Cfut.Group.hold]). More may be added at any time, also after the end, and
+ * between two calls:
  *
  * ```c
  * while ((future = cfut_group_next (group, -1, NULL, &error)) != NULL)
@@ -307,7 +310,8 @@ cfut_group_next (CfutGroup     *self,
  *
  * It is [method@Cfut.Group.next] otherwise. Several may be under way, and are served in the
  * order in which they were called. It may be called on any thread; @callback is called on the
- * thread-default main context of this one, whatever context the group belongs to. The group lives until then.
+ * thread-default main context of this one, whatever context the group belongs to. The group lives
+ * until then.
  *
  * Since: 1.0
  */
@@ -321,8 +325,8 @@ cfut_group_next_async (CfutGroup           *self,
   g_return_if_fail (CFUT_IS_GROUP (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  group_request_async (self, CFUT_GROUP_REQUEST_NEXT, timeout_usec, cancellable, callback, user_data,
-                       cfut_group_next_async, "[cfut] group next");
+  group_request_async (self, CFUT_GROUP_REQUEST_NEXT, timeout_usec, cancellable,
+                       callback, user_data, cfut_group_next_async, "[cfut] group next");
 }
 
 /**
@@ -362,9 +366,9 @@ cfut_group_next_finish (CfutGroup     *self,
  *
  * Waits for futures of the group without taking them from [method@Cfut.Group.next].
  *
- * It counts what is in the group, also what had settled before; a group that has nothing unsettled and that
- * nobody holds ends every wait. May be called on any thread and needs no main loop. It blocks; in
- * the thread of a main loop use [method@Cfut.Group.wait_async].
+ * It counts what is in the group, also what had settled before; a group that has nothing unsettled
+ * and that nobody holds ends every wait. May be called on any thread and needs no main loop. It
+ * blocks; in the thread of a main loop use [method@Cfut.Group.wait_async].
  *
  * Returns: %TRUE if it is so; %FALSE if the wait ended first, with %G_IO_ERROR_TIMED_OUT or
  *   %G_IO_ERROR_CANCELLED
@@ -400,8 +404,9 @@ cfut_group_wait (CfutGroup       *self,
  *
  * Waits for futures of the group without blocking.
  *
- * It is [method@Cfut.Group.wait] otherwise. It may be called on any thread; @callback is called on the
- * thread-default main context of this one, whatever context the group belongs to. The group lives until then.
+ * It is [method@Cfut.Group.wait] otherwise. It may be called on any thread; @callback is called on
+ * the thread-default main context of this one, whatever context the group belongs to. The group
+ * lives until then.
  *
  * Since: 1.0
  */
@@ -417,8 +422,8 @@ cfut_group_wait_async (CfutGroup           *self,
   g_return_if_fail (return_when <= CFUT_RETURN_WHEN_FIRST_FAILURE);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  group_request_async (self, (CfutGroupRequestKind) return_when, timeout_usec, cancellable, callback,
-                       user_data, cfut_group_wait_async, "[cfut] group wait");
+  group_request_async (self, (CfutGroupRequestKind) return_when, timeout_usec, cancellable,
+                       callback, user_data, cfut_group_wait_async, "[cfut] group wait");
 }
 
 /**

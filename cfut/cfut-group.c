@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The group: the object around the core. It emits and notifies, in slices that the owner's delivery queue
- * gives it.
+/* The group: the object around the core. It emits and notifies, in slices that the owner's delivery
+ * queue gives it.
  *
  *   slice: items-changed --> future-done, one by one --> (nothing left) notify, all-done
  *                                      '--> (time is up) notify if it is time; one more slice
@@ -12,11 +12,12 @@
  * Locks: none of its own, and none held while it emits.
  * Owns: the core.
  * Invariants:
- * 1. future-done comes after the items-changed that shows the future, and all-done after every future-done
- *    and after the notifications that tell the end.
- * 2. Apart from the end, properties are notified at most 60 times a second, all that changed together.
- * 3. Any handler may add, remove, run a main loop or drop the group: the slice holds a reference and
- *    reads everything again after each emission.
+ * 1. future-done comes after the items-changed that shows the future, and all-done after every
+ *    future-done and after the notifications that tell the end.
+ * 2. Apart from the end, properties are notified at most 60 times a second, all that changed
+ *    together.
+ * 3. Any handler may add, remove, run a main loop or drop the group: the slice holds a reference
+ *    and reads everything again after each emission.
  * Not here: what is counted (cfut-group-core.c), waiting (cfut-group-wait.c), the model. */
 
 #include "cfut-group-private.h"
@@ -26,24 +27,26 @@
  *
  * Futures that belong together: the jobs of a window, or of one loop.
  *
- * A group tells how far they have come as a whole (properties for a progress bar and its text), hands
- * them out as they settle ([method@Cfut.Group.next]), cancels them together, and is a [iface@Gio.ListModel]
- * of them in the order in which they were added. Settled futures stay until they are removed.
+ * A group tells how far they have come as a whole (properties for a progress bar and its text),
+ * hands them out as they settle ([method@Cfut.Group.next]), cancels them together, and is a
+ * [iface@Gio.ListModel] of them in the order in which they were added. Settled futures stay until
+ * they are removed.
  *
- * A future counts for one unit of work unless [method@Cfut.Group.add_units] says otherwise: where jobs differ
- * much in size, as files do in bytes, units make [property@Cfut.Group:fraction] and
- * [property@Cfut.Group:remaining-usec] true. A future that is running counts in part, by its own progress.
+ * A future counts for one unit of work unless [method@Cfut.Group.add_units] says otherwise: where
+ * jobs differ much in size, as files do in bytes, units make [property@Cfut.Group:fraction] and
+ * [property@Cfut.Group:remaining-usec] true. A future that is running counts in part, by its own
+ * progress.
  *
- * A group belongs to its owner: the thread-default main context, and the thread, that it was made in.
- * The list model, [signal@Cfut.Group::future-done], [signal@Cfut.Group::all-done] and notifications belong to
- * that context. What the model shows changes only together with
- * [signal@Gio.ListModel::items-changed]: at once for what is added or removed on that context, with its next
- * iteration for the rest. All methods of the group itself may be called on any thread, and
+ * A group belongs to its owner: the thread-default main context, and the thread, that it was made
+ * in. The list model, [signal@Cfut.Group::future-done], [signal@Cfut.Group::all-done] and
+ * notifications belong to that context. What the model shows changes only together with
+ * [signal@Gio.ListModel::items-changed]: at once for what is added or removed on that context, with
+ * its next iteration for the rest. All methods of the group itself may be called on any thread, and
  * [method@Cfut.Group.next] and [method@Cfut.Group.wait] need no main loop.
  *
- * Where futures come by the hundred thousand, one handler of the group's signals is cheaper than one for
- * each future. Dropping a group cancels nothing, and ends its signals: keep it as long as you want to hear
- * of it.
+ * Where futures come by the hundred thousand, one handler of the group's signals is cheaper than
+ * one for each future. Dropping a group cancels nothing, and ends its signals: keep it as long as
+ * you want to hear of it.
  *
  * Since: 1.0
  */
@@ -180,7 +183,8 @@ group_slice (GObject *face)
 {
   CfutGroup *self = CFUT_GROUP (face);
 
-  /* A handler may run a main loop and wait there for the rest: that has to find the group in the queue. */
+  /* A handler may run a main loop and wait there for the rest: that has to find the group in the
+   * queue. */
   if (cfut_group_core_has_news (self->core))
     cfut_group_core_again (self->core);
 
@@ -308,7 +312,8 @@ install_properties (GObjectClass *object_class)
    *
    * Since: 1.0
    */
-  properties[PROP_N_FAILED] = g_param_spec_uint64 ("n-failed", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+  properties[PROP_N_FAILED] =
+    g_param_spec_uint64 ("n-failed", NULL, NULL, 0, G_MAXUINT64, 0, flags);
 
   /**
    * CfutGroup:n-cancelled: (getter get_n_cancelled)
@@ -345,11 +350,11 @@ install_properties (GObjectClass *object_class)
    *
    * Units a second; 0 while that is not known.
    *
-   * It is an exponentially weighted mean over the last five seconds, or over the last sixteen steps where
-   * these take longer, measured by a monotonic clock while something is unsettled, and computed four times
-   * a second. What is cancelled counts with what it had done, all else that settles in full.
-   * When nothing is done for a long time compared with what it covers, it is unknown again; when
-   * everything has settled it stays.
+   * It is an exponentially weighted mean over the last five seconds, or over the last sixteen steps
+   * where these take longer, measured by a monotonic clock while something is unsettled, and
+   * computed four times a second. What is cancelled counts with what it had done, all else that
+   * settles in full. When nothing is done for a long time compared with what it covers, it is
+   * unknown again; when everything has settled it stays.
    *
    * Since: 1.0
    */
@@ -358,8 +363,8 @@ install_properties (GObjectClass *object_class)
   /**
    * CfutGroup:remaining-usec: (getter get_remaining_usec)
    *
-   * How long the rest will take, in microseconds, at the present rate; -1 while that is not known, 0
-   * when everything has settled and nobody holds the group.
+   * How long the rest will take, in microseconds, at the present rate; -1 while that is not known,
+   * 0 when everything has settled and nobody holds the group.
    *
    * Since: 1.0
    */
@@ -387,9 +392,9 @@ cfut_group_class_init (CfutGroupClass *klass)
    * @self: the group
    * @future: a future of the group, which has settled
    *
-   * A future has settled, however it did. Emitted once for each, in the order of settling, on the group's
-   * main context, in batches that leave it free to draw; after the items-changed that brought the
-   * future into the list, and not for one that was removed before.
+   * A future has settled, however it did. Emitted once for each, in the order of settling, on the
+   * group's main context, in batches that leave it free to draw; after the items-changed that
+   * brought the future into the list, and not for one that was removed before.
    *
    * It does not take futures from [method@Cfut.Group.next]. A handler that is connected before the
    * program returns to its main loop misses nothing of what settles from then on.
@@ -403,9 +408,10 @@ cfut_group_class_init (CfutGroupClass *klass)
    * CfutGroup::all-done:
    * @self: the group
    *
-   * Everything in the group has settled, and nobody holds it. Emitted on the group's main context after
-   * [signal@Cfut.Group::future-done] of the last future and after the last notifications; also when
-   * the last hold of an empty group is released. When more is added later, it comes again.
+   * Everything in the group has settled, and nobody holds it. Emitted on the group's main context
+   * after [signal@Cfut.Group::future-done] of the last future and after the last notifications;
+   * also when the last hold of an empty group is released. When more is added later, it comes
+   * again.
    *
    * Since: 1.0
    */
@@ -444,8 +450,8 @@ cfut_group_new (void)
  *
  * Adds a future that counts for one unit.
  *
- * A future that is in the group already is not added again. One that has settled counts at once. May be
- * called on any thread; see [class@Cfut.Group] for when the list shows it.
+ * A future that is in the group already is not added again. One that has settled counts at once.
+ * May be called on any thread; see [class@Cfut.Group] for when the list shows it.
  *
  * Since: 1.0
  */
@@ -485,7 +491,8 @@ cfut_group_add_units (CfutGroup  *self,
  * @units: (array length=n_futures) (nullable): the size of each; %NULL for one unit each
  * @n_futures: how many there are
  *
- * Adds futures in their order, as [method@Cfut.Group.add_units] does one by one, with one change of the list.
+ * Adds futures in their order, as [method@Cfut.Group.add_units] does one by one, with one change of
+ * the list.
  *
  * Since: 1.0
  */
@@ -509,8 +516,8 @@ cfut_group_add_many (CfutGroup      *self,
  * @self: a group
  * @future: a future
  *
- * Removes a future: from the list, from what is counted, and from what [method@Cfut.Group.next] hands out. It
- * is not cancelled.
+ * Removes a future: from the list, from what is counted, and from what [method@Cfut.Group.next]
+ * hands out. It is not cancelled.
  *
  * May be called on any thread. It looks from the oldest on, so it is quick for futures that were
  * added early, and takes time in proportion to the length of the list in general.
@@ -540,8 +547,8 @@ cfut_group_remove (CfutGroup  *self,
  * Removes all futures that have settled, as a list's "clear finished" does.
  *
  * It makes no difference whether [method@Cfut.Group.next] has handed them out: who wants each
- * of them removes them one by one. May be called on any thread. It takes time in proportion to the length
- * of the list.
+ * of them removes them one by one. May be called on any thread. It takes time in proportion to the
+ * length of the list.
  *
  * Returns: how many were removed
  *
@@ -565,8 +572,8 @@ cfut_group_remove_settled (CfutGroup *self)
  *
  * Keeps the group from coming to an end while it is still being filled.
  *
- * As long as it is held, [method@Cfut.Group.next] waits for more, and [signal@Cfut.Group::all-done] is not
- * emitted. Each hold needs one [method@Cfut.Group.release]. May be called on any thread.
+ * As long as it is held, [method@Cfut.Group.next] waits for more, and [signal@Cfut.Group::all-done]
+ * is not emitted. Each hold needs one [method@Cfut.Group.release]. May be called on any thread.
  *
  * Since: 1.0
  */
@@ -601,8 +608,8 @@ cfut_group_release (CfutGroup *self)
  * cfut_group_cancel:
  * @self: a group
  *
- * Cancels every future in the group that has not settled, as [method@Cfut.Future.cancel] does: what waits is
- * cancelled at once, what runs is asked to stop.
+ * Cancels every future in the group that has not settled, as [method@Cfut.Future.cancel] does: what
+ * waits is cancelled at once, what runs is asked to stop.
  *
  * What is added later is not cancelled. May be called on any thread; handlers of the futures'
  * cancellables run on this one.

@@ -85,6 +85,13 @@ cfut_cell_settled (guint word)
   return cfut_cell_state (word) >= CFUT_STATE_RESOLVED;
 }
 
+/* Whether what is to be served wants the future alive. */
+static inline gboolean
+cfut_nodes_need_future (CfutNode *serve[CFUT_NODE_CONTEXT])
+{
+  return serve[CFUT_NODE_INTERNAL] != NULL || serve[CFUT_NODE_DIRECT] != NULL;
+}
+
 guint     cfut_cell_lock        (CfutCell   *cell);
 void      cfut_cell_unlock      (CfutCell   *cell);
 guint     cfut_cell_set_flags   (CfutCell   *cell,

@@ -235,7 +235,9 @@ cfut_cell_try_settle (CfutCell  *cell,
 }
 
 /* Settles, closes the list and unlocks. Nodes that are to be served on this thread come back in @serve, by
- * kind and in the order in which they were added. Returns the word as it was. */
+ * kind and in the order in which they were added. The caller's reference goes to the delivery queue in
+ * the same step, unless there are nodes that the future has to be alive for: then that is up to the
+ * caller, after serving them. Returns the word as it was. */
 guint
 cfut_cell_settle_locked (CfutCell  *cell,
                          CfutState  to,
@@ -256,7 +258,10 @@ cfut_cell_settle_locked (CfutCell  *cell,
   before = atomic_load_explicit (&cell->word, memory_order_relaxed);
   do
     {
-      after = hand_over (cell_transition (before, to)) & ~(CFUT_CELL_LOCK | CFUT_CELL_HAS_NODES);
+      after = cell_transition (before, to);
+      if (!cfut_nodes_need_future (serve))
+        after = hand_over (after);
+      after &= ~(CFUT_CELL_LOCK | CFUT_CELL_HAS_NODES);
       if (kept != NULL)
         after |= CFUT_CELL_HAS_NODES;
     }

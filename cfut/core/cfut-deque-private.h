@@ -8,7 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* An array of pointers that grows at its end and may lose items anywhere, cheaply near both ends. */
+/* An array of pointers that grows at its end and may lose items anywhere, cheaply near both ends.
+ * */
 typedef struct {
   gpointer *items;
   guint head;      /* where the first one is */

@@ -2,14 +2,14 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* An array of pointers with room at both ends. A list of jobs is appended to, and what is removed from
- * it is mostly old and so near the front: with a GPtrArray, a million jobs that are taken out one by
- * one as they finish move half a million million pointers.
+/* An array of pointers with room at both ends. A list of jobs is appended to, and what is removed
+ * from it is mostly old and so near the front: with a GPtrArray, a million jobs that are taken out
+ * one by one as they finish move half a million million pointers.
  *
  * Threads: none of its own; the caller locks.
  * Owns: the array, not the items.
- * Invariants: head + len <= size; an append costs a constant number of moves on average, a removal at most
- *   those items that are on its shorter side.
+ * Invariants: head + len <= size; an append costs a constant number of moves on average, a removal
+ *   at most those items that are on its shorter side.
  * Not here: searching. */
 
 #include <string.h>

@@ -2,62 +2,96 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* A set of pointers to objects of one kind that are alive, so that a group of a million futures knows
- * which it has, at less than a byte for each and at a cost that does not grow with their number.
+/* A set of pointers to objects of one kind that are alive, so that a group of a million futures
+ * knows which it has, at a few bytes for each and at a cost that hardly grows with their number.
  *
  * Objects that were made one after the other lie side by side, and are added in that order. So the
- * set has a word of bits for each page of memory, one bit for each 64 bytes of it, and the word last
- * used is at hand. A hash table of the pointers would take 16 to 40 bytes for each and miss the
- * processor's cache at every look.
+ * set has a word of bits for each page of memory, one bit for each 64 bytes of it: some twenty
+ * futures find themselves in the same 16 bytes of the table. A hash table of the pointers would
+ * take 16 to 40 bytes for each and miss the processor's cache at every look.
  *
  * Threads: none of its own; the caller locks.
  * Owns: the table, not the objects.
  * Invariants:
  * 1. Objects are longer than a cell, so no two begin in the same one (the caller asserts it).
- * 2. No page in the table has no bits, and the one at hand is not in the table.
+ * 2. An entry whose bits are all gone stays, so that searches go on past it, until the table is
+ *    made anew; an entry that was never used has page 0, in which there are no objects.
+ * 3. At most half of the entries are used.
  * Not here: what belongs to an object. */
 
 #include "core/cfut-pointer-set-private.h"
 
 /* A page is as many cells as a word has bits. */
-#define WORD_BITS (8 * GLIB_SIZEOF_VOID_P)
+#define WORD_BITS (8 * GLIB_SIZEOF_SIZE_T)
 #define PAGE_BYTES (CFUT_POINTER_SET_CELL * WORD_BITS)
+#define MIN_SIZE_BITS 4
 
-void
-cfut_pointer_set_init (CfutPointerSet *self)
+/* The odd number nearest to the golden section of all numbers; the high bits of the product count.
+ * */
+#if GLIB_SIZEOF_SIZE_T == 8
+#define GOLDEN ((gsize) 0x9e3779b97f4a7c15)
+#else
+#define GOLDEN ((gsize) 0x9e3779b9)
+#endif
+
+static inline guint
+table_size (const CfutPointerSet *self)
 {
-  self->pages = g_hash_table_new (NULL, NULL);
-  self->page = 0;
-  self->bits = 0;
+  return self->pages != NULL ? 1u << (WORD_BITS - self->shift) : 0;
 }
 
 void
 cfut_pointer_set_clear (CfutPointerSet *self)
 {
-  g_clear_pointer (&self->pages, g_hash_table_unref);
+  g_clear_pointer (&self->pages, g_free);
+  self->n_used = 0;
 }
 
-/* Makes the object's page the one at hand. */
-static gsize
-pointer_set_turn_to (CfutPointerSet *self,
-                     gconstpointer   object)
+/* The entry of @page, or the unused one where it belongs. */
+static CfutPointerPage *
+table_find (const CfutPointerSet *self,
+            gsize                 page)
 {
-  gsize page = (gsize) object / PAGE_BYTES;
+  guint mask = table_size (self) - 1;
+  guint i = (page * GOLDEN) >> self->shift;
 
-  if (page != self->page)
+  while (self->pages[i].page != page && self->pages[i].page != 0)
+    i = (i + 1) & mask;
+
+  return &self->pages[i];
+}
+
+/* Makes the table anew, without what is empty, and so that it is filled to a quarter at most. */
+static void
+table_rebuild (CfutPointerSet *self)
+{
+  CfutPointerPage *old = self->pages;
+  guint old_size = table_size (self);
+  guint size_bits = MIN_SIZE_BITS;
+  guint n_pages = 1;
+
+  for (guint i = 0; i < old_size; i++)
+    n_pages += old[i].bits != 0;
+  while (n_pages > (1u << size_bits) / 4)
+    size_bits++;
+
+  self->shift = WORD_BITS - size_bits;
+  self->pages = g_new0 (CfutPointerPage, 1u << size_bits);
+  self->n_used = 0;
+  for (guint i = 0; i < old_size; i++)
     {
-      gpointer key;
-      gpointer bits;
-
-      if (self->bits != 0)
-        g_hash_table_insert (self->pages, (gpointer) self->page, (gpointer) self->bits);
-
-      self->page = page;
-      self->bits = 0;
-      if (g_hash_table_steal_extended (self->pages, (gpointer) page, &key, &bits))
-        self->bits = (gsize) bits;
+      if (old[i].bits != 0)
+        {
+          *table_find (self, old[i].page) = old[i];
+          self->n_used++;
+        }
     }
+  g_free (old);
+}
 
+static inline gsize
+bit_of (gconstpointer object)
+{
   return (gsize) 1 << ((gsize) object / CFUT_POINTER_SET_CELL % WORD_BITS);
 }
 
@@ -66,12 +100,23 @@ gboolean
 cfut_pointer_set_add (CfutPointerSet *self,
                       gconstpointer   object)
 {
-  gsize bit = pointer_set_turn_to (self, object);
+  gsize page = (gsize) object / PAGE_BYTES;
+  gsize bit = bit_of (object);
+  CfutPointerPage *entry;
 
-  if (self->bits & bit)
+  if (self->n_used >= table_size (self) / 2)
+    table_rebuild (self);
+
+  entry = table_find (self, page);
+  if (entry->bits & bit)
     return FALSE;
 
-  self->bits |= bit;
+  if (entry->page == 0)
+    {
+      entry->page = page;
+      self->n_used++;
+    }
+  entry->bits |= bit;
   return TRUE;
 }
 
@@ -80,11 +125,16 @@ gboolean
 cfut_pointer_set_remove (CfutPointerSet *self,
                          gconstpointer   object)
 {
-  gsize bit = pointer_set_turn_to (self, object);
+  gsize bit = bit_of (object);
+  CfutPointerPage *entry;
 
-  if (!(self->bits & bit))
+  if (self->pages == NULL)
     return FALSE;
 
-  self->bits &= ~bit;
+  entry = table_find (self, (gsize) object / PAGE_BYTES);
+  if (!(entry->bits & bit))
+    return FALSE;
+
+  entry->bits &= ~bit;
   return TRUE;
 }

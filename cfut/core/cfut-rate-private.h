@@ -8,7 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* How fast something goes, in units a second. Times are of a monotonic clock that the caller reads. */
+/* How fast something goes, in units a second. Times are of a monotonic clock that the caller reads.
+ * */
 typedef struct {
   gboolean running;
   gint64 step_usec;     /* when `worked` was last taken over, or the clock was started */

@@ -9,9 +9,10 @@
  * fades with age. The sum is divided by the sum of the weights, so that the first seconds
  * are not drawn towards nought.
  *
- * What fades in how many seconds has to suit both a stream of a thousand files a second and ten jobs of
- * five minutes each. So the memory covers the last sixteen steps, and at least five seconds: a
- * step is a quarter of a second in which something was done, or the longer stretch until something was.
+ * What fades in how many seconds has to suit both a stream of a thousand files a second and ten
+ * jobs of five minutes each. So the memory covers the last sixteen steps, and at least five
+ * seconds: a step is a quarter of a second in which something was done, or the longer stretch until
+ * something was.
  *
  * Threads: none of its own; the caller locks.
  * Invariants:
@@ -58,7 +59,8 @@ rate_step (CfutRate *self,
   self->worked = worked;
 }
 
-/* @worked only grows, but for what had to be taken back: that is passed over until it is made up for. */
+/* @worked only grows, but for what had to be taken back: that is passed over until it is made up
+ * for. */
 static void
 rate_look (CfutRate *self,
            gint64    now_usec,
