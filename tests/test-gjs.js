@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// SPDX-FileCopyrightText: the cfut authors
+//
+// The library as JavaScript sees it, through the typelib alone. Speaks TAP. Functions of the
+// language cannot run on other threads, so the futures here are those of promises.
+
+imports.gi.versions.Cfut = '1';
+const {Cfut, Gio, GLib} = imports.gi;
+const System = imports.system;
+
+// What has not come by then has failed.
+const PATIENCE_SECONDS = 60;
+
+function check(condition, message) {
+    if (!condition)
+        throw new Error(message);
+}
+
+function runLoopUntil(condition) {
+    const context = GLib.MainContext.default();
+    let isLate = false;
+    const guard = GLib.timeout_add_seconds(GLib.PRIORITY_DEFAULT, PATIENCE_SECONDS, () => {
+        isLate = true;
+        return GLib.SOURCE_CONTINUE;
+    });
+    while (!condition() && !isLate)
+        context.iteration(true);
+    GLib.source_remove(guard);
+    check(!isLate, 'that did not come in time');
+}
+
+const tests = {
+    'a promise resolves its future'() {
+        const promise = new Cfut.Promise();
+        const future = promise.get_future();
+        check(future.get_state() === Cfut.State.PENDING, 'pending');
+        check(promise.resolve_string('done'), 'settled');
+        check(!promise.resolve_string('again'), 'settled once');
+        check(future.result_string(0) === 'done', 'the result');
+        check(future.result(0) === 'done', 'the result, unboxed');
+    },
+
+    'signals and callbacks come from the main loop in their order'() {
+        const promise = new Cfut.Promise();
+        const future = promise.get_future();
+        const order = [];
+        future.connect('notify::state', () => order.push('state'));
+        future.connect('done', () => order.push('done'));
+        future.add_done_callback(Cfut.CallbackFlags.DEFAULT, settled => {
+            check(settled === future, 'the future itself');
+            order.push('callback');
+        });
+        promise.resolve_int64(7);
+        check(order.length === 0, 'nothing is called before the loop runs');
+        runLoopUntil(() => order.includes('callback'));
+        check(order.join() === 'state,done,callback', `the order was ${order}`);
+    },
+
+    'a failure is thrown with its domain and code'() {
+        const promise = new Cfut.Promise();
+        promise.reject(new GLib.Error(Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND, 'lost'));
+        let caught = null;
+        try {
+            promise.get_future().result(0);
+        } catch (error) {
+            caught = error;
+        }
+        check(caught !== null, 'something was thrown');
+        check(caught.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND), `${caught}`);
+    },
+
+    'a wait can be awaited'() {
+        Gio._promisify(Cfut.Future.prototype, 'wait_async', 'wait_finish');
+        const promise = new Cfut.Promise();
+        let result = null;
+        (async () => {
+            const future = promise.get_future();
+            await future.wait_async(-1, null);
+            result = future.result_int64(0);
+        })().catch(error => {
+            result = error;
+        });
+        promise.resolve_int64(42);
+        runLoopUntil(() => result !== null);
+        check(result === 42, `the result was ${result}`);
+    },
+
+    'a future can be returned by an asynchronous function'() {
+        const promise = new Cfut.Promise();
+        let returned = null;
+        (async () => promise.get_future())().then(future => {
+            returned = future;
+        });
+        runLoopUntil(() => returned !== null);
+        check(returned === promise.get_future(), 'it is not taken for a thenable');
+    },
+
+    'a group counts what settles'() {
+        const group = new Cfut.Group();
+        const promises = [1, 2, 3].map(() => new Cfut.Promise());
+        promises.forEach(promise => group.add(promise.get_future()));
+        promises[0].resolve_int64(1);
+        promises[1].reject(new GLib.Error(Gio.IOErrorEnum, Gio.IOErrorEnum.FAILED, 'no'));
+        promises[2].get_future().cancel();
+        runLoopUntil(() => Number(group.n_done) === 3);
+        check(Number(group.n_failed) === 1, `failed: ${group.n_failed}`);
+        check(group.get_n_items() === 3, 'it is a list of three');
+    },
+
+    'a dropped promise rejects its future'() {
+        let promise = new Cfut.Promise();
+        const future = promise.get_future();
+        promise = null;
+        System.gc();
+        runLoopUntil(() => {
+            System.gc();
+            return future.is_settled();
+        });
+        check(future.dup_error().matches(Cfut.FutureError, Cfut.FutureError.ABANDONED),
+            'abandoned');
+    },
+};
+
+let nRun = 0, nFailed = 0;
+print(`1..${Object.keys(tests).length}`);
+for (const [title, test] of Object.entries(tests)) {
+    nRun++;
+    try {
+        test();
+        print(`ok ${nRun} ${title}`);
+    } catch (error) {
+        nFailed++;
+        print(`not ok ${nRun} ${title}`);
+        print(`# ${error}\n${error.stack ?? ''}`.trim().replaceAll('\n', '\n#   '));
+    }
+}
+System.exit(nFailed ? 1 : 0);

@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: the cfut authors
+#
+# usage: test-install.sh SOURCE-FOLDER
+# Installs the library into a folder of its own and uses it as others would: through pkg-config,
+# as a shared and as a static library, and as a subproject. Speaks TAP.
+
+set -u
+
+source=$1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf -- "$work"' EXIT
+prefix=$work/prefix
+n=0
+status=0
+
+# check TITLE COMMAND...: what the command says is shown if it fails.
+check ()
+{
+  local title=$1
+
+  shift
+  n=$((n + 1))
+  if "$@" >"$work/out" 2>&1 </dev/null; then
+    echo "ok $n $title"
+  else
+    echo "not ok $n $title"
+    tail -n 40 "$work/out" | sed 's/^/#   /'
+    status=1
+  fi
+}
+
+install_library ()
+{
+  meson setup "$work/build" "$source" --prefix="$prefix" --libdir=lib -Dtests=false \
+    -Ddemo=disabled -Dintrospection=disabled -Dvapi=disabled &&
+    ninja -C "$work/build" install
+}
+
+only_our_symbols ()
+{
+  nm --dynamic --defined-only "$prefix/lib/libcfut-1.so" | awk '{ print $NF }' >"$work/symbols"
+  grep -q '^cfut_future_wait$' "$work/symbols" && ! grep -v '^cfut_' "$work/symbols"
+}
+
+# The example that README.md shows.
+extract_example ()
+{
+  sed -n '/^```c$/,/^```$/p' "$source/README.md" | sed '/^```/d' >"$work/example.c"
+  (($(wc -l <"$work/example.c") >= 10))
+}
+
+# Every file that README.md shows or links to.
+readme_links_exist ()
+{
+  local link
+
+  for link in $(grep -o '](\([^)]*\))' "$source/README.md" | sed 's/^](//; s/)$//'); do
+    [[ $link == *://* || -f $source/$link ]] || { echo "There is no $link"; return 1; }
+  done
+}
+
+# compile OUTPUT FILE ARGUMENT...
+compile ()
+{
+  local output=$1 file=$2
+
+  shift 2
+  "${CC:-cc}" -Wall -Wextra -Wno-unused-parameter -Werror -o "$output" "$file" "$@"
+}
+
+compile_shared ()
+{
+  compile "$work/shared" "$work/example.c" $(pkg-config --cflags --libs cfut-1)
+}
+
+compile_static ()
+{
+  local libs
+
+  libs=$(pkg-config --libs cfut-1)
+  compile "$work/static" "$work/example.c" $(pkg-config --cflags cfut-1) \
+    ${libs/-lcfut-1/-Wl,-Bstatic -lcfut-1 -Wl,-Bdynamic} -pthread
+}
+
+runs ()
+{
+  [[ $("$1") == 42 ]]
+}
+
+needs_shared_library ()
+{
+  ldd "$1" | grep -q "$prefix/lib/libcfut-1.so.0 "
+}
+
+needs_no_library_of_ours ()
+{
+  ! ldd "$1" | grep cfut
+}
+
+# Every header but the one is refused when it is included by itself.
+other_headers_are_refused ()
+{
+  local header
+
+  for header in "$prefix"/include/cfut-1/cfut/cfut-*.h; do
+    echo "#include <cfut/${header##*/}>" >"$work/one.c"
+    ! "${CC:-cc}" -fsyntax-only $(pkg-config --cflags cfut-1) "$work/one.c" 2>"$work/err" || return
+    grep -q 'Only <cfut/cfut.h> can be included' "$work/err" || return
+  done
+}
+
+no_private_headers ()
+{
+  ! find "$prefix/include" -name '*-private.h' | grep .
+}
+
+# A project that has this one in its folder of subprojects.
+build_subproject ()
+{
+  mkdir -p "$work/parent/subprojects"
+  ln -s "$source" "$work/parent/subprojects/cfut"
+  cp "$work/example.c" "$work/parent/"
+  cat >"$work/parent/meson.build" <<END
+project('parent', 'c', default_options: '$1')
+executable('example', 'example.c',
+  dependencies: dependency('cfut-1', fallback: 'cfut', default_options: '$1'))
+END
+  # Only what is inside is to be found.
+  rm -rf "$work/parent-build"
+  PKG_CONFIG_PATH= meson setup --wrap-mode=forcefallback "$work/parent-build" "$work/parent" &&
+    ninja -C "$work/parent-build"
+}
+
+subproject_is_library_only ()
+{
+  ! find "$work/parent-build" -name 'test-*' -o -name 'cfut-demo*' -o -name '*.gir' | grep .
+}
+
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+export LD_LIBRARY_PATH=$prefix/lib
+export LC_ALL=C.UTF-8
+# An instrumented build is not what is installed here.
+unset CFLAGS LDFLAGS ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS MESON_TESTTHREADS NINJA_STATUS
+
+echo 1..15
+check 'it installs' install_library
+check 'pkg-config knows it and its version' pkg-config --exact-version=1.0.0 cfut-1
+check 'only its own symbols are exported' only_our_symbols
+check 'no private header is installed' no_private_headers
+check 'only the one header can be included' other_headers_are_refused
+check 'what README shows is there' readme_links_exist
+check 'README has an example' extract_example
+check 'it compiles without a warning' compile_shared
+check 'and runs' runs "$work/shared"
+check 'with the shared library' needs_shared_library "$work/shared"
+check 'it links statically' compile_static
+check 'and runs without the shared library' needs_no_library_of_ours "$work/static"
+check 'with the same result' runs "$work/static"
+check 'it builds as a subproject' build_subproject default_library=static
+check 'which is the library alone and runs' eval \
+  'subproject_is_library_only && runs "$work/parent-build/example"'
+exit $status

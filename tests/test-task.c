@@ -1,0 +1,724 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* CfutTask: what a running function can say through it, and what becomes of that. Guarantees 1 (what a
+ * function returns decides how it settles), 2 (user data goes where it came from, and a task's own
+ * submissions inherit its owner) and 5 (cancel reaches the function). */
+
+#include "test-util.h"
+
+typedef struct {
+  CfutExecutor *executor;
+} Fixture;
+
+static void
+fixture_set_up (Fixture       *fixture,
+                gconstpointer  data)
+{
+  fixture->executor = cfut_thread_executor_new (1);
+}
+
+static void
+fixture_tear_down (Fixture       *fixture,
+                   gconstpointer  data)
+{
+  g_assert_true (cfut_executor_shutdown (fixture->executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC,
+                                         NULL));
+  g_object_unref (fixture->executor);
+  test_iterate_ready (NULL);
+}
+
+static CfutFuture *
+submit (Fixture      *fixture,
+        CfutTaskFunc  func,
+        gpointer      user_data)
+{
+  return cfut_executor_submit (fixture->executor, func, user_data, NULL);
+}
+
+static gboolean
+set_kind (CfutTask  *task,
+          gpointer   kind,
+          GError   **error)
+{
+  g_autoptr (GBytes) bytes = g_bytes_new_static ("bytes", 5);
+  g_autoptr (GCancellable) object = g_cancellable_new ();
+
+  switch ((TestKind) GPOINTER_TO_INT (kind))
+    {
+    case TEST_KIND_VARIANT:
+      cfut_task_set_result_variant (task, g_variant_new_string ("variant"));
+      break;
+    case TEST_KIND_STRING:
+      cfut_task_set_result_string (task, "string");
+      break;
+    case TEST_KIND_BYTES:
+      cfut_task_set_result_bytes (task, bytes);
+      break;
+    case TEST_KIND_OBJECT:
+      cfut_task_set_result_object (task, G_OBJECT (object));
+      break;
+    case TEST_KIND_INT64:
+      cfut_task_set_result_int64 (task, G_MAXINT64);
+      break;
+    case TEST_KIND_DOUBLE:
+      cfut_task_set_result_double (task, 0.125);
+      break;
+    case TEST_KIND_BOOLEAN:
+      cfut_task_set_result_boolean (task, TRUE);
+      break;
+    case TEST_N_KINDS:
+    default:
+      g_assert_not_reached ();
+    }
+
+  return TRUE;
+}
+
+/* Guarantee 1: each setter's value comes through to its getter, and to no other. */
+static void
+test_task_result_of_each_kind (Fixture       *fixture,
+                               gconstpointer  data)
+{
+  for (TestKind kind = 0; kind < TEST_N_KINDS; kind++)
+    {
+      g_autoptr (CfutFuture) future = submit (fixture, set_kind, GINT_TO_POINTER (kind));
+
+      test_assert_settles (future, CFUT_STATE_RESOLVED);
+      test_assert_holds (future, kind);
+    }
+}
+
+static gboolean
+set_strv (CfutTask  *task,
+          gpointer   data,
+          GError   **error)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_STRV);
+  g_value_take_boxed (&value, g_strsplit ("x y", " ", -1));
+  cfut_task_set_result (task, &value);
+  return TRUE;
+}
+
+static gboolean
+set_twice (CfutTask  *task,
+           gpointer   data,
+           GError   **error)
+{
+  cfut_task_set_result_string (task, "first");
+  cfut_task_set_result_int64 (task, 2);
+  return TRUE;
+}
+
+/* Any GValue will do, and the last one counts. */
+static void
+test_task_result_gvalue_and_last (Fixture       *fixture,
+                                  gconstpointer  data)
+{
+  g_autoptr (CfutFuture) strv = submit (fixture, set_strv, NULL);
+  g_autoptr (CfutFuture) twice = submit (fixture, set_twice, NULL);
+  const GValue *value = cfut_future_result (strv, -1, NULL);
+
+  g_assert_true (G_VALUE_HOLDS (value, G_TYPE_STRV));
+  g_assert_cmpstr (((const char * const *) g_value_get_boxed (value))[1], ==, "y");
+
+  g_assert_cmpint (cfut_future_result_int64 (twice, -1, NULL), ==, 2);
+}
+
+/* Guarantee 1: TRUE with no result is "no value", not an error. */
+static void
+test_task_no_value (Fixture       *fixture,
+                    gconstpointer  data)
+{
+  g_autoptr (CfutFuture) future = submit (fixture, test_task_nothing, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (cfut_future_result (future, -1, &error));
+  g_assert_no_error (error);
+  g_assert_null (cfut_future_dup_error (future));
+  test_assert_settles (future, CFUT_STATE_RESOLVED);
+}
+
+static gboolean
+set_then_fail (CfutTask  *task,
+               gpointer   data,
+               GError   **error)
+{
+  cfut_task_set_result_string (task, "half a result");
+  return test_task_fail (task, data, error);
+}
+
+/* Guarantee 1: FALSE with an error rejects with it; a result that was set before does not count. */
+static void
+test_task_failure (Fixture       *fixture,
+                   gconstpointer  data)
+{
+  g_autoptr (CfutFuture) fails = submit (fixture, test_task_fail, NULL);
+  g_autoptr (CfutFuture) sets = submit (fixture, set_then_fail, NULL);
+
+  test_assert_fails (fails, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_FAILED);
+  test_assert_fails (sets, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_FAILED);
+  g_assert_null (cfut_future_result (sets, 0, NULL));
+  g_assert_null (cfut_future_result_string (sets, 0, NULL));
+}
+
+/* Guarantee 1: FALSE without an error never hangs and never looks like success: bindings answer so when
+ * they block a callback. */
+static void
+test_task_false_without_error (Fixture       *fixture,
+                               gconstpointer  data)
+{
+  g_autoptr (CfutFuture) future = submit (fixture, test_task_unset, NULL);
+
+  test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
+                     CFUT_FUTURE_ERROR_CALLBACK_FAILED);
+}
+
+static gboolean
+true_with_error (CfutTask  *task,
+                 gpointer   data,
+                 GError   **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "both at once");
+  return TRUE;
+}
+
+/* Guarantee 1: both at once is a mistake, but it settles, and leaks no error. */
+static void
+test_task_true_with_error_settles (Fixture       *fixture,
+                                   gconstpointer  data)
+{
+  g_autoptr (CfutFuture) future = submit (fixture, true_with_error, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (cfut_future_wait (future, TEST_DEADLINE_USEC, NULL, &error));
+  g_assert_no_error (error);
+}
+
+static gboolean
+wait_for_itself (CfutTask  *task,
+                 gpointer   data,
+                 GError   **error)
+{
+  return cfut_future_wait (CFUT_FUTURE (task), -1, NULL, error);
+}
+
+/* Guarantee 1: a wait for itself could never end, so it fails at once. */
+static void
+test_task_wait_for_itself (Fixture       *fixture,
+                           gconstpointer  data)
+{
+  g_autoptr (CfutFuture) future = submit (fixture, wait_for_itself, NULL);
+
+  test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK);
+}
+
+typedef struct {
+  TestGate gate;
+  CfutTask *task;
+  gboolean is_task;
+  CfutState state;
+} Look;
+
+static gboolean
+look_at_itself (CfutTask  *task,
+                gpointer   data,
+                GError   **error)
+{
+  Look *look = data;
+
+  look->is_task = CFUT_IS_TASK (task) && CFUT_IS_FUTURE (task);
+  look->task = g_object_ref (task);
+  look->state = cfut_future_get_state (CFUT_FUTURE (task));
+  cfut_task_set_progress (task, 3, 12);
+  cfut_task_set_message (task, "looking");
+  test_gate_pass (&look->gate);
+  return TRUE;
+}
+
+/* The task is the very future that the submitter holds, and RUNNING inside the function; what it
+ * tells is seen at once by who asks. */
+static void
+test_task_is_the_future (Fixture       *fixture,
+                         gconstpointer  data)
+{
+  Look look = { 0 };
+  g_autoptr (CfutFuture) future = NULL;
+  g_autofree char *message = NULL;
+  guint64 done;
+  guint64 total;
+
+  test_gate_init (&look.gate);
+  future = submit (fixture, look_at_itself, &look);
+  test_gate_wait_arrived (&look.gate, 1);
+
+  g_assert_true ((gpointer) look.task == (gpointer) future);
+  g_assert_true (look.is_task);
+  g_assert_cmpint (look.state, ==, CFUT_STATE_RUNNING);
+  g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_RUNNING);
+  g_assert_cmpfloat (cfut_future_get_fraction (future), ==, 0.25);
+  cfut_future_get_progress (future, &done, &total);
+  g_assert_cmpuint (done, ==, 3);
+  g_assert_cmpuint (total, ==, 12);
+  message = cfut_future_dup_message (future);
+  g_assert_cmpstr (message, ==, "looking");
+
+  test_gate_open (&look.gate);
+  test_assert_settles (future, CFUT_STATE_RESOLVED);
+  g_object_unref (look.task);
+  test_gate_clear (&look.gate);
+}
+
+/* Guarantee 1: setters work on the running thread alone; others change nothing, during and after. */
+static void
+test_task_setters_from_elsewhere_do_nothing (Fixture       *fixture,
+                                             gconstpointer  data)
+{
+  Look look = { 0 };
+  g_autoptr (CfutFuture) future = NULL;
+  g_autofree char *message = NULL;
+  g_autoptr (GError) error = NULL;
+  guint64 done;
+  guint64 total;
+
+  test_gate_init (&look.gate);
+  future = submit (fixture, look_at_itself, &look);
+  test_gate_wait_arrived (&look.gate, 1);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      cfut_task_set_result_int64 (look.task, 13);
+      cfut_task_set_result_string (look.task, "not mine to say");
+      cfut_task_set_progress (look.task, 12, 12);
+      cfut_task_set_message (look.task, "not mine to say");
+
+      test_gate_open (&look.gate);
+      test_assert_settles (future, CFUT_STATE_RESOLVED);
+      g_assert_null (cfut_future_result (future, -1, &error));
+      g_assert_no_error (error);
+      cfut_future_get_progress (future, &done, &total);
+      g_assert_cmpuint (done, ==, 3);
+      g_assert_cmpuint (total, ==, 12);
+      g_clear_pointer (&message, g_free);
+      message = cfut_future_dup_message (future);
+      g_assert_cmpstr (message, ==, "looking");
+    }
+
+  g_object_unref (look.task);
+  test_gate_clear (&look.gate);
+}
+
+static gboolean
+set_on_older_task (CfutTask  *task,
+                   gpointer   older,
+                   GError   **error)
+{
+  cfut_task_set_result_string (older, "from the grave");
+  cfut_task_set_message (older, "from the grave");
+  cfut_task_set_result_int64 (task, 1);
+  return TRUE;
+}
+
+/* Nor may a later task on the same worker thread write into an earlier one. */
+static void
+test_task_setters_after_settling_do_nothing (Fixture       *fixture,
+                                             gconstpointer  data)
+{
+  g_autoptr (CfutFuture) older = submit (fixture, test_task_number, GINT_TO_POINTER (5));
+  g_autoptr (CfutFuture) newer = NULL;
+
+  test_assert_settles (older, CFUT_STATE_RESOLVED);
+  newer = submit (fixture, set_on_older_task, older);
+  g_assert_cmpint (cfut_future_result_int64 (newer, -1, NULL), ==, 1);
+  g_assert_cmpint (cfut_future_result_int64 (older, -1, NULL), ==, 5);
+  g_assert_null (cfut_future_dup_message (older));
+}
+
+typedef struct {
+  TestGate gate;
+  GCancellable *cancellable;
+  gboolean same;
+  gboolean first_checkpoint;
+  gboolean second_checkpoint;
+  gboolean succeed;
+} Ask;
+
+static gboolean
+ask_checkpoint (CfutTask  *task,
+                gpointer   data,
+                GError   **error)
+{
+  Ask *ask = data;
+  g_autoptr (GError) none = NULL;
+
+  ask->first_checkpoint = cfut_task_checkpoint (task, &none);
+  g_assert_no_error (none);
+  test_gate_pass (&ask->gate);
+  ask->second_checkpoint = cfut_task_checkpoint (task, NULL);
+
+  ask->cancellable = cfut_task_get_cancellable (task);
+  ask->same = ask->cancellable == cfut_task_get_cancellable (task);
+  g_object_ref (ask->cancellable);
+  return ask->succeed || cfut_task_checkpoint (task, error);
+}
+
+/* Guarantee 5: running, it is asked to stop; checkpoint says so, and what the function then
+ * returns decides. */
+static void
+test_task_cancel_running (Fixture       *fixture,
+                          gconstpointer  data)
+{
+  for (guint succeed = 0; succeed < 2; succeed++)
+    {
+      Ask ask = { .succeed = succeed };
+      g_autoptr (CfutFuture) future = NULL;
+
+      test_gate_init (&ask.gate);
+      future = submit (fixture, ask_checkpoint, &ask);
+      test_gate_wait_arrived (&ask.gate, 1);
+      g_assert_false (cfut_future_cancel (future));
+      g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_RUNNING);
+      test_gate_open (&ask.gate);
+
+      if (succeed)
+        {
+          test_assert_settles (future, CFUT_STATE_RESOLVED);
+          g_assert_false (cfut_future_cancel (future));
+        }
+      else
+        {
+          test_assert_fails (future, CFUT_STATE_CANCELLED, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+          g_assert_true (cfut_future_cancel (future));
+        }
+
+      g_assert_true (ask.first_checkpoint);
+      g_assert_false (ask.second_checkpoint);
+      g_assert_true (ask.same);
+      g_assert_true (g_cancellable_is_cancelled (ask.cancellable));
+      g_object_unref (ask.cancellable);
+      test_gate_clear (&ask.gate);
+    }
+}
+
+static gboolean
+never_cancelled (CfutTask  *task,
+                 gpointer   data,
+                 GError   **error)
+{
+  return cfut_task_checkpoint (task, error) &&
+         !g_cancellable_is_cancelled (cfut_task_get_cancellable (task));
+}
+
+/* The GCancellable fires while the function waits with it. */
+static void
+test_task_cancellable_fires (Fixture       *fixture,
+                             gconstpointer  data)
+{
+  g_autoptr (CfutFuture) future = NULL;
+  g_autoptr (CfutFuture) next = NULL;
+  TestGate gate;
+
+  test_gate_init (&gate);
+  future = submit (fixture, test_task_until_cancelled, &gate);
+  test_gate_wait_arrived (&gate, 1);
+  cfut_future_cancel (future);
+  test_assert_fails (future, CFUT_STATE_CANCELLED, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+
+  /* It is that task's own: the next on the same thread has nothing of it. */
+  next = submit (fixture, never_cancelled, NULL);
+  test_assert_settles (next, CFUT_STATE_RESOLVED);
+  test_gate_clear (&gate);
+}
+
+static gboolean
+fail_as (CfutTask  *task,
+         gpointer   gate,
+         GError   **error)
+{
+  test_gate_pass (gate);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "not found");
+  return FALSE;
+}
+
+static gboolean
+fail_unset_after_gate (CfutTask  *task,
+                       gpointer   gate,
+                       GError   **error)
+{
+  test_gate_pass (gate);
+  return FALSE;
+}
+
+static gboolean
+fail_cancelled (CfutTask  *task,
+                gpointer   data,
+                GError   **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "something else was cancelled");
+  return FALSE;
+}
+
+/* Guarantee 5: any other failure after a request is REJECTED, and so is a G_IO_ERROR_CANCELLED
+ * that nobody asked this future for. */
+static void
+test_task_other_failures_are_rejections (Fixture       *fixture,
+                                         gconstpointer  data)
+{
+  static const CfutTaskFunc funcs[] = { fail_as, fail_unset_after_gate };
+  g_autoptr (CfutFuture) unasked = submit (fixture, fail_cancelled, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (funcs); i++)
+    {
+      g_autoptr (CfutFuture) future = NULL;
+      TestGate gate;
+
+      test_gate_init (&gate);
+      future = submit (fixture, funcs[i], &gate);
+      test_gate_wait_arrived (&gate, 1);
+      g_assert_false (cfut_future_cancel (future));
+      test_gate_open (&gate);
+      if (i == 0)
+        test_assert_fails (future, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+      else
+        test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
+                           CFUT_FUTURE_ERROR_CALLBACK_FAILED);
+      g_assert_false (cfut_future_cancel (future));
+      test_gate_clear (&gate);
+    }
+
+  test_assert_fails (unasked, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
+/* Guarantee 2: user data is destroyed once, on the thread and context of the submission, after the
+ * function returned, whatever came of it. */
+typedef struct {
+  TestPlace destroyed;
+  TestGate gate;
+  gboolean fail;
+  gboolean returned;
+} Cargo;
+
+static void
+cargo_destroyed (gpointer data)
+{
+  Cargo *cargo = data;
+
+  g_assert_true (g_main_context_is_owner (g_main_context_default ()));
+  test_place_note (&cargo->destroyed);
+}
+
+static gboolean
+carry (CfutTask  *task,
+       gpointer   data,
+       GError   **error)
+{
+  Cargo *cargo = data;
+
+  g_assert_cmpint (test_place_get_n (&cargo->destroyed), ==, 0);
+  test_gate_pass (&cargo->gate);
+  cargo->returned = TRUE;
+  return cargo->fail ? test_task_fail (task, NULL, error) : cfut_task_checkpoint (task, error);
+}
+
+static void
+test_task_user_data_goes_home (Fixture       *fixture,
+                               gconstpointer  data)
+{
+  enum { RESOLVED, REJECTED, CANCELLED_RUNNING, CANCELLED_QUEUED, DROPPED, N_CASES } i;
+
+  for (i = RESOLVED; i < N_CASES; i++)
+    {
+      Cargo cargo = { .fail = i == REJECTED };
+      TestGate blocked;
+      CfutFuture *blocker;
+      CfutFuture *future;
+
+      test_gate_init (&cargo.gate);
+      test_gate_init (&blocked);
+      blocker = submit (fixture, test_task_pass, &blocked);
+      test_gate_wait_arrived (&blocked, 1);
+
+      future = cfut_executor_submit (fixture->executor, carry, &cargo, cargo_destroyed);
+      if (i == CANCELLED_QUEUED)
+        g_assert_true (cfut_future_cancel (future));
+      else
+        g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_PENDING);
+      if (i == DROPPED)
+        g_object_unref (future);
+
+      test_gate_open (&blocked);
+      if (i != CANCELLED_QUEUED)
+        {
+          test_gate_wait_arrived (&cargo.gate, 1);
+          if (i == CANCELLED_RUNNING)
+            g_assert_false (cfut_future_cancel (future));
+          test_iterate_ready (NULL);
+          g_assert_cmpint (test_place_get_n (&cargo.destroyed), ==, 0);
+          test_gate_open (&cargo.gate);
+        }
+
+      test_iterate_until (NULL, test_place_get_n (&cargo.destroyed) > 0);
+      test_iterate_ready (NULL);
+      test_place_assert_here (&cargo.destroyed, 1);
+      g_assert_true (cargo.destroyed.context == g_main_context_default ());
+      g_assert_cmpint (cargo.returned, ==, i != CANCELLED_QUEUED);
+
+      if (i != DROPPED)
+        g_object_unref (future);
+      test_assert_settles (blocker, CFUT_STATE_RESOLVED);
+      g_object_unref (blocker);
+      test_gate_clear (&blocked);
+      test_gate_clear (&cargo.gate);
+    }
+}
+
+/* It goes before the future does: a submitter that keeps futures keeps no user data. */
+static void
+test_task_user_data_goes_before_the_future (Fixture       *fixture,
+                                            gconstpointer  data)
+{
+  TestPlace destroyed = { 0 };
+  g_autoptr (CfutFuture) future = NULL;
+
+  future = cfut_executor_submit (fixture->executor, test_task_nothing, &destroyed,
+                                 test_place_note);
+  test_iterate_until (NULL, test_place_get_n (&destroyed) == 1);
+  test_place_assert_here (&destroyed, 1);
+  g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_RESOLVED);
+}
+
+typedef struct {
+  CfutExecutor *executor;
+  CfutFuture *inner;   /* made by the task; dropped by the submitter */
+  TestPlace inner_done;
+  TestPlace inner_destroyed;
+  TestPlace promise_done;
+  CfutPromise *promise;
+} Nest;
+
+static gboolean
+submit_inside (CfutTask  *task,
+               gpointer   data,
+               GError   **error)
+{
+  Nest *nest = data;
+
+  nest->inner = cfut_executor_submit (nest->executor, test_task_nothing, &nest->inner_destroyed,
+                                      test_place_note);
+  cfut_future_add_done_callback (nest->inner, CFUT_CALLBACK_DEFAULT, test_place_callback,
+                                 &nest->inner_done, NULL);
+  nest->promise = cfut_promise_new ();
+  cfut_future_add_done_callback (cfut_promise_get_future (nest->promise), CFUT_CALLBACK_DEFAULT,
+                                 test_place_callback, &nest->promise_done, NULL);
+  cfut_promise_resolve (nest->promise, NULL);
+  return TRUE;
+}
+
+static void
+submit_outer (gpointer data)
+{
+  Nest *nest = data;
+  g_autoptr (CfutFuture) outer = cfut_executor_submit (nest->executor, submit_inside, nest, NULL);
+
+  g_assert_nonnull (outer);
+}
+
+/* Guarantee 2: what a task submits belongs to the task's owner, not to the worker: so too
+ * the promises that it makes. */
+static void
+test_task_submissions_inherit_the_owner (Fixture       *fixture,
+                                         gconstpointer  data)
+{
+  TestLoopThread *other = test_loop_thread_new ();
+
+  for (guint i = 0; i < 2; i++)
+    {
+      Nest nest = { .executor = fixture->executor };
+      GThread *owner = i == 0 ? g_thread_self () : test_loop_thread_get_thread (other);
+      GMainContext *context = i == 0 ? g_main_context_default ()
+                                     : test_loop_thread_get_context (other);
+
+      if (i == 0)
+        submit_outer (&nest);
+      else
+        test_loop_thread_call (other, submit_outer, &nest);
+
+      test_iterate_until (NULL, test_place_get_n (&nest.inner_done) == 1 &&
+                                test_place_get_n (&nest.inner_destroyed) == 1 &&
+                                test_place_get_n (&nest.promise_done) == 1);
+      g_assert_true (nest.inner_done.thread == owner);
+      g_assert_true (nest.inner_done.context == context);
+      g_assert_true (nest.inner_destroyed.thread == owner);
+      g_assert_true (nest.inner_destroyed.context == context);
+      g_assert_true (nest.promise_done.thread == owner);
+      g_assert_true (nest.promise_done.context == context);
+      g_object_unref (nest.inner);
+      g_object_unref (nest.promise);
+    }
+
+  test_loop_thread_free (other);
+}
+
+/* Bad input is refused with a critical. */
+static void
+test_task_bad_input (Fixture       *fixture,
+                     gconstpointer  data)
+{
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+
+  test_expect_critical ();
+  cfut_task_set_result_int64 (NULL, 1);
+  g_test_assert_expected_messages ();
+
+  test_expect_critical ();
+  cfut_task_set_progress (NULL, 1, 2);
+  g_test_assert_expected_messages ();
+
+  test_expect_critical ();
+  g_assert_false (cfut_task_checkpoint (NULL, NULL));
+  g_test_assert_expected_messages ();
+
+  test_expect_critical ();
+  g_assert_null (cfut_task_get_cancellable (NULL));
+  g_test_assert_expected_messages ();
+
+  /* A promise's future is a future, not a task. */
+  test_expect_critical ();
+  cfut_task_set_result_int64 ((CfutTask *) cfut_promise_get_future (promise), 1);
+  g_test_assert_expected_messages ();
+  cfut_promise_resolve (promise, NULL);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+#define add(name, func) \
+  g_test_add ("/cfut/task/" name, Fixture, NULL, fixture_set_up, test_task_##func, \
+              fixture_tear_down)
+  add ("1-result-of-each-kind", result_of_each_kind);
+  add ("1-result-gvalue-and-last", result_gvalue_and_last);
+  add ("1-no-value", no_value);
+  add ("1-failure", failure);
+  add ("1-false-without-error", false_without_error);
+  add ("1-true-with-error-settles", true_with_error_settles);
+  add ("1-wait-for-itself", wait_for_itself);
+  add ("1-is-the-future", is_the_future);
+  add ("1-setters-from-elsewhere-do-nothing", setters_from_elsewhere_do_nothing);
+  add ("1-setters-after-settling-do-nothing", setters_after_settling_do_nothing);
+  add ("5-cancel-running", cancel_running);
+  add ("5-cancellable-fires", cancellable_fires);
+  add ("5-other-failures-are-rejections", other_failures_are_rejections);
+  add ("2-user-data-goes-home", user_data_goes_home);
+  add ("2-user-data-goes-before-the-future", user_data_goes_before_the_future);
+  add ("2-submissions-inherit-the-owner", submissions_inherit_the_owner);
+  add ("bad-input", bad_input);
+#undef add
+
+  return g_test_run ();
+}
