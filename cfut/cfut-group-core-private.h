@@ -9,6 +9,7 @@
 #include "cfut-future-private.h"
 #include "cfut-group.h"
 #include "core/cfut-deque-private.h"
+#include "core/cfut-lock-private.h"
 #include "core/cfut-pointer-set-private.h"
 #include "core/cfut-rate-private.h"
 
@@ -209,6 +210,7 @@ struct _CfutGroupCore {
 static inline void
 cfut_group_core_lock (CfutGroupCore *self)
 {
+  cfut_lock_enter (CFUT_LOCK_GROUP);
   for (guint look = 0; look < 20; look++)
     {
       if (g_mutex_trylock (&self->lock))

@@ -89,7 +89,7 @@ cfut_group_core_unlock (CfutGroupCore *self,
   gboolean push = changed && cfut_group_core_schedule (self);
 
   self->served_end = &self->served;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   while (served != NULL)
     {
@@ -276,7 +276,7 @@ member_settled (CfutNode   *node,
     {
       gboolean out = (member->flags & MEMBER_OUT) != 0;
 
-      g_mutex_unlock (&self->lock);
+      cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
       if (out)
         {
           cfut_group_member_free (member);
@@ -428,7 +428,7 @@ cfut_group_core_hold (CfutGroupCore *self)
   cfut_group_core_lock (self);
   self->n_holds++;
   self->measured_usec = -1;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 }
 
 /* FALSE: there was no hold. */
@@ -472,7 +472,7 @@ core_cancel_some (CfutGroupCore *self,
           (!only_running || cfut_future_get_state (member->future) == CFUT_STATE_RUNNING))
         futures[n++] = g_object_ref (member->future);
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   for (guint i = 0; i < n; i++)
     {
@@ -530,7 +530,7 @@ cfut_group_core_request (CfutGroupCore    *self,
           g_queue_push_tail_link (&self->requests[request->kind], &request->link);
         }
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return served;
 }
@@ -548,7 +548,7 @@ cfut_group_core_withdraw (CfutGroupCore    *self,
     g_queue_unlink (&self->requests[request->kind], &request->link);
   if (withdrawn)
     request->state = CFUT_GROUP_REQUEST_WITHDRAWN;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return withdrawn;
 }
@@ -560,7 +560,7 @@ cfut_group_core_set_clock (CfutGroupCore  *self,
   cfut_group_core_lock (self);
   self->clock = clock != NULL ? clock : g_get_monotonic_time;
   self->measured_usec = -1;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 }
 
 guint64
@@ -570,7 +570,7 @@ cfut_group_core_get_n_steps (CfutGroupCore *self)
 
   cfut_group_core_lock (self);
   n_steps = self->members.n_moves + self->n_looks;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return n_steps;
 }

@@ -143,7 +143,7 @@ cfut_group_core_remove (CfutGroupCore *self,
   cfut_group_core_lock (self);
   if (!cfut_pointer_set_remove (&self->futures, future))
     {
-      g_mutex_unlock (&self->lock);
+      cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
       return FALSE;
     }
 
@@ -228,7 +228,7 @@ cfut_group_core_sweep (CfutGroupCore *self,
           node->next = list;
           list = node;
         }
-      g_mutex_unlock (&self->lock);
+      cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
       members_free (list);
       if (n_taken == 0 && n_listed == 0)
@@ -247,7 +247,7 @@ cfut_group_core_tidy (CfutGroupCore *self)
 
   cfut_group_core_lock (self);
   n = self->n_garbage + (self->closed ? self->members.len : 0);
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   if (n == 0)
     return;
@@ -264,7 +264,7 @@ cfut_group_core_close (CfutGroupCore *self)
   cfut_group_core_lock (self);
   self->closed = TRUE;
   self->n_shown = 0;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   cfut_group_core_tidy (self);
 }

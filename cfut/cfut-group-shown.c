@@ -52,7 +52,7 @@ core_deliver (CfutItem        *item,
     {
       cfut_group_core_lock (self);
       closed = self->closed;
-      g_mutex_unlock (&self->lock);
+      cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
       /* All that a slice does for a face is for a loop; and the presence costs nothing but itself.
        * */
@@ -222,7 +222,7 @@ cfut_group_core_next_change (CfutGroupCore   *self,
     core_take_joining_locked (self, change);
   has_more = core_has_changes_locked (self);
   has_garbage = self->garbage != NULL;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   if (has_garbage)
     cfut_group_core_tidy (self);
@@ -236,7 +236,7 @@ cfut_group_core_has_changes (CfutGroupCore *self)
 
   cfut_group_core_lock (self);
   has_changes = core_has_changes_locked (self);
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return has_changes;
 }
@@ -248,7 +248,7 @@ cfut_group_core_get_n_shown (CfutGroupCore *self)
 
   cfut_group_core_lock (self);
   n_shown = self->n_shown;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return n_shown;
 }
@@ -266,7 +266,7 @@ cfut_group_core_dup_shown (CfutGroupCore *self,
 
       future = g_object_ref (member->future);
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return future;
 }
@@ -288,7 +288,7 @@ cfut_group_core_next_announced (CfutGroupCore *self,
       future = g_object_ref (member->future);
       self->unannounced = (CfutGroupMember *) member->node.next;
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return future;
 }
@@ -299,7 +299,7 @@ cfut_group_core_skip_announced (CfutGroupCore *self)
 {
   cfut_group_core_lock (self);
   self->unannounced = NULL;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 }
 
 /* Whether there is something to emit besides notifications. */
@@ -311,7 +311,7 @@ cfut_group_core_has_news (CfutGroupCore *self)
   cfut_group_core_lock (self);
   has_news = core_has_changes_locked (self) || self->unannounced != NULL ||
              (self->all_done && cfut_group_core_is_at_end_locked (self));
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return has_news;
 }
@@ -328,7 +328,7 @@ cfut_group_core_is_all_done (CfutGroupCore *self,
              self->unannounced == NULL && !core_has_changes_locked (self);
   if (all_done && take)
     self->all_done = FALSE;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return all_done;
 }
@@ -392,7 +392,7 @@ cfut_group_core_get_status (CfutGroupCore   *self,
   core_measure_locked (self, status);
   status->rate = self->shown.rate;
   status->remaining_usec = self->shown.remaining_usec;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 }
 
 /* Asks for one more slice. */
@@ -486,5 +486,5 @@ cfut_group_core_check (CfutGroupCore *self)
   g_assert (shown.units_total == self->shown.units_total);
   g_assert (self->served == NULL);
   g_assert (self->ready == NULL || g_queue_is_empty (&self->requests[CFUT_GROUP_REQUEST_NEXT]));
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 }

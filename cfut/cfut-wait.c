@@ -15,6 +15,7 @@
  *    owner are the same the wait ends after the future's callbacks.
  * Not here: what settling means. */
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-delivery-private.h"
 #include "cfut-wait-private.h"
 
@@ -93,10 +94,10 @@ static void
 async_wait_attach_source (AsyncWait    *self,
                           GMainContext *context)
 {
-  g_mutex_lock (&sources_lock);
+  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
   if (self->source != NULL)
     g_source_attach (self->source, context);
-  g_mutex_unlock (&sources_lock);
+  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
 }
 
 static void
@@ -104,9 +105,9 @@ async_wait_drop_source (AsyncWait *self)
 {
   GSource *source;
 
-  g_mutex_lock (&sources_lock);
+  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
   source = g_steal_pointer (&self->source);
-  g_mutex_unlock (&sources_lock);
+  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
 
   if (source != NULL)
     {

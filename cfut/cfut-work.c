@@ -16,6 +16,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-work-private.h"
@@ -72,9 +73,9 @@ log_check_ended (CfutWorkLog *self)
 {
   gboolean ended;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_LOG);
   ended = self->closed && self->works == NULL;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_LOG);
 
   if (ended)
     cfut_cell_open (&self->ended);
@@ -86,10 +87,10 @@ cfut_work_log_close (CfutWorkLog *self)
 {
   gboolean was_closed;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_LOG);
   was_closed = self->closed;
   self->closed = TRUE;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_LOG);
 
   log_check_ended (self);
   return !was_closed;
@@ -101,10 +102,10 @@ cfut_work_log_dup (CfutWorkLog *self)
 {
   GPtrArray *futures = g_ptr_array_new ();
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_LOG);
   for (CfutWork *work = self->works; work != NULL; work = work->next)
     g_ptr_array_add (futures, g_object_ref (work->task));
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_LOG);
 
   return futures;
 }
@@ -118,7 +119,7 @@ cfut_work_log_get_counts (CfutWorkLog *self,
   *n_pending = 0;
   *n_running = 0;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_LOG);
   for (CfutWork *work = self->works; work != NULL; work = work->next)
     {
       CfutState state = cfut_future_get_state (CFUT_FUTURE (work->task));
@@ -129,7 +130,7 @@ cfut_work_log_get_counts (CfutWorkLog *self,
         (*n_running)++;
     }
   *n_completed = self->n_completed;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_LOG);
 }
 
 static void
@@ -151,7 +152,7 @@ on_settled (CfutNode   *node,
   CfutWork *self = (CfutWork *) node;
   CfutWorkLog *log = self->log;
 
-  g_mutex_lock (&log->lock);
+  cfut_lock (&log->lock, CFUT_LOCK_LOG);
   if (self->prev != NULL)
     self->prev->next = self->next;
   else
@@ -160,7 +161,7 @@ on_settled (CfutNode   *node,
     self->next->prev = self->prev;
   if (atomic_load_explicit (&self->used, memory_order_relaxed) && state != CFUT_STATE_CANCELLED)
     log->n_completed++;
-  g_mutex_unlock (&log->lock);
+  cfut_unlock (&log->lock, CFUT_LOCK_LOG);
 
   log_check_ended (log);
   work_release (self);
@@ -177,10 +178,10 @@ cfut_work_new (CfutWorkLog *log,
 {
   CfutWork *self;
 
-  g_mutex_lock (&log->lock);
+  cfut_lock (&log->lock, CFUT_LOCK_LOG);
   if (log->closed)
     {
-      g_mutex_unlock (&log->lock);
+      cfut_unlock (&log->lock, CFUT_LOCK_LOG);
       return NULL;
     }
 
@@ -199,7 +200,7 @@ cfut_work_new (CfutWorkLog *log,
   g_atomic_ref_count_init (&self->hold_count);
   g_atomic_ref_count_inc (&self->hold_count);
   cfut_future_add_node (CFUT_FUTURE (task), &self->node);
-  g_mutex_unlock (&log->lock);
+  cfut_unlock (&log->lock, CFUT_LOCK_LOG);
 
   return self;
 }

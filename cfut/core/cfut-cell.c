@@ -28,6 +28,7 @@
  * Not here: results, owners, delivery. */
 
 #include "core/cfut-cell-private.h"
+#include "core/cfut-lock-private.h"
 
 /* allowed[from] has the bit of each state that may follow. */
 static const guint8 allowed[] = {
@@ -64,6 +65,7 @@ cfut_cell_lock (CfutCell *cell)
   guint word = atomic_load_explicit (&cell->word, memory_order_relaxed);
   guint spins = 0;
 
+  cfut_lock_enter (CFUT_LOCK_CELL);
   for (;;)
     {
       if (word & CFUT_CELL_LOCK)
@@ -83,6 +85,7 @@ void
 cfut_cell_unlock (CfutCell *cell)
 {
   atomic_fetch_and_explicit (&cell->word, ~CFUT_CELL_LOCK, memory_order_release);
+  cfut_lock_leave (CFUT_LOCK_CELL);
 }
 
 /* Both return the word as it was before. */
@@ -267,6 +270,7 @@ cfut_cell_settle_locked (CfutCell  *cell,
     }
   while (!atomic_compare_exchange_weak_explicit (&cell->word, &before, after,
                                                  memory_order_acq_rel, memory_order_relaxed));
+  cfut_lock_leave (CFUT_LOCK_CELL);
 
   return before;
 }

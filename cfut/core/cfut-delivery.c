@@ -30,6 +30,7 @@
  *    wake-up, and lifts the main source to redraw's own priority if it was not served in time.
  * Not here: what items are; what an owner's thread does for itself (cfut-owner.c). */
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-delivery-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -70,12 +71,12 @@ cfut_owner_make_ready (CfutOwner *self)
     return;
 
   delivery = self->delivery;
-  g_mutex_lock (&delivery->lock);
+  cfut_lock (&delivery->lock, CFUT_LOCK_DELIVERY);
   if (delivery->context == NULL)
     {
-      g_mutex_unlock (&delivery->lock);
+      cfut_unlock (&delivery->lock, CFUT_LOCK_DELIVERY);
       delivery = cfut_delivery_for_context (g_main_context_default ());
-      g_mutex_lock (&delivery->lock);
+      cfut_lock (&delivery->lock, CFUT_LOCK_DELIVERY);
     }
 
   stray = delivery != self->delivery ||
@@ -92,7 +93,7 @@ cfut_owner_make_ready (CfutOwner *self)
   /* The first one wakes: setting the guard's time makes the context look at all its sources. */
   if (atomic_fetch_add_explicit (&delivery->n_ready, 1, memory_order_seq_cst) == 0)
     g_source_set_ready_time (delivery->guard, g_get_monotonic_time () + STARVED_USEC);
-  g_mutex_unlock (&delivery->lock);
+  cfut_unlock (&delivery->lock, CFUT_LOCK_DELIVERY);
 }
 
 CfutOwner *
@@ -100,11 +101,11 @@ cfut_delivery_peek_ready (CfutDelivery *self)
 {
   CfutOwner *owner;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_DELIVERY);
   owner = self->ready;
   if (owner != NULL)
     cfut_owner_ref (owner);
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_DELIVERY);
 
   return owner;
 }
@@ -117,7 +118,7 @@ delivery_remove_ready (CfutDelivery *self,
   CfutOwner *last = NULL;
   gboolean removed = FALSE;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_DELIVERY);
   for (link = &self->ready; *link != NULL; link = &(*link)->next_ready)
     {
       if (*link == owner)
@@ -135,7 +136,7 @@ delivery_remove_ready (CfutDelivery *self,
         }
       last = *link;
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_DELIVERY);
 
   if (removed)
     cfut_owner_unref (owner);
@@ -146,7 +147,7 @@ cfut_delivery_rotate_ready (CfutDelivery *self)
 {
   CfutOwner *first;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_DELIVERY);
   first = self->ready;
   if (first != NULL && first != self->ready_last)
     {
@@ -155,7 +156,7 @@ cfut_delivery_rotate_ready (CfutDelivery *self)
       self->ready_last->next_ready = first;
       self->ready_last = first;
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_DELIVERY);
 }
 
 /* TRUE: nothing is left and the owner is out of the ready list. FALSE: something is there, be it
@@ -188,10 +189,10 @@ delivery_run_delayed (CfutDelivery *self)
     {
       CfutDelayed *orphans;
 
-      g_mutex_lock (&self->lock);
+      cfut_lock (&self->lock, CFUT_LOCK_DELIVERY);
       orphans = self->orphans;
       self->orphans = NULL;
-      g_mutex_unlock (&self->lock);
+      cfut_unlock (&self->lock, CFUT_LOCK_DELIVERY);
 
       while (orphans != NULL)
         {
@@ -363,8 +364,8 @@ on_context_gone (gpointer data)
   CfutOwner *ready;
   CfutDelayed *delayed;
 
-  g_mutex_lock (&registry_lock);
-  g_mutex_lock (&self->lock);
+  cfut_lock (&registry_lock, CFUT_LOCK_REGISTRY);
+  cfut_lock (&self->lock, CFUT_LOCK_DELIVERY);
   if (self->context != NULL)
     g_hash_table_remove (registry, self->context);
   self->context = NULL;
@@ -373,8 +374,8 @@ on_context_gone (gpointer data)
   self->ready_last = NULL;
   delayed = g_steal_pointer (&self->delayed);
   atomic_store_explicit (&self->n_ready, 0, memory_order_relaxed);
-  g_mutex_unlock (&self->lock);
-  g_mutex_unlock (&registry_lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_DELIVERY);
+  cfut_unlock (&registry_lock, CFUT_LOCK_REGISTRY);
 
   while (ready != NULL)
     {
@@ -392,11 +393,11 @@ on_context_gone (gpointer data)
 
       while (*last != NULL)
         last = &(*last)->next;
-      g_mutex_lock (&heir->lock);
+      cfut_lock (&heir->lock, CFUT_LOCK_DELIVERY);
       *last = heir->orphans;
       heir->orphans = delayed;
       g_source_set_ready_time (heir->guard, g_get_monotonic_time () + STARVED_USEC);
-      g_mutex_unlock (&heir->lock);
+      cfut_unlock (&heir->lock, CFUT_LOCK_DELIVERY);
     }
 }
 
@@ -430,7 +431,7 @@ cfut_delivery_for_context (GMainContext *context)
 {
   CfutDelivery *self;
 
-  g_mutex_lock (&registry_lock);
+  cfut_lock (&registry_lock, CFUT_LOCK_REGISTRY);
   if (registry == NULL)
     registry = g_hash_table_new (NULL, NULL);
 
@@ -449,7 +450,7 @@ cfut_delivery_for_context (GMainContext *context)
       cfut_delivery_unref (self);
       g_hash_table_insert (registry, context, self);
     }
-  g_mutex_unlock (&registry_lock);
+  cfut_unlock (&registry_lock, CFUT_LOCK_REGISTRY);
 
   return self;
 }

@@ -16,6 +16,7 @@
  * 3. A context is touched only where it is certain to live: it is this thread's default, or the global one.
  * Not here: the sources of a context (cfut-delivery.c). */
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-delivery-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -36,11 +37,11 @@ owner_new (CfutThread   *thread,
 {
   CfutOwner *self;
 
-  g_mutex_lock (&spare_lock);
+  cfut_lock (&spare_lock, CFUT_LOCK_SPARE);
   self = spare;
   if (self != NULL)
     spare = self->next_of_thread;
-  g_mutex_unlock (&spare_lock);
+  cfut_unlock (&spare_lock, CFUT_LOCK_SPARE);
 
   if (self == NULL)
     {
@@ -158,10 +159,10 @@ cfut_owner_unref (CfutOwner *self)
   atomic_store_explicit (&self->scheduled, TRUE, memory_order_seq_cst);
   cfut_delivery_unref (delivery);
 
-  g_mutex_lock (&spare_lock);
+  cfut_lock (&spare_lock, CFUT_LOCK_SPARE);
   self->next_of_thread = spare;
   spare = self;
-  g_mutex_unlock (&spare_lock);
+  cfut_unlock (&spare_lock, CFUT_LOCK_SPARE);
 }
 
 /* Its thread is blocked and could reap. Whoever gets the parker wakes it, nobody else does. */
@@ -465,12 +466,12 @@ cfut_owners_leave (CfutOwner *owners)
 
       owners = owner->next_of_thread;
 
-      g_mutex_lock (&delivery->lock);
+      cfut_lock (&delivery->lock, CFUT_LOCK_DELIVERY);
       atomic_store_explicit (&owner->thread_gone, TRUE, memory_order_release);
       for (ready = delivery->ready; ready != NULL; ready = ready->next_ready)
         if (ready == owner)
           atomic_fetch_add_explicit (&delivery->n_strays, 1, memory_order_relaxed);
-      g_mutex_unlock (&delivery->lock);
+      cfut_unlock (&delivery->lock, CFUT_LOCK_DELIVERY);
 
       cfut_owner_unref (owner);
     }

@@ -14,6 +14,7 @@
  *    itself fired, or on the stack still, when it has that lock.
  * Not here: where threads come from. */
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -221,7 +222,7 @@ worker_park (CfutPoolWorker *worker)
   CfutWake wake = CFUT_WAKE_FIRED;
   gboolean stays = TRUE;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   cfut_waiter_init (&worker->waiter);
   worker->is_idle = TRUE;
   worker->next_idle = self->idle;
@@ -230,7 +231,7 @@ worker_park (CfutPoolWorker *worker)
     change -= ONE_SEARCHING;
   worker->searching = FALSE;
   atomic_fetch_add_explicit (&self->word, change, memory_order_seq_cst);
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   if (cfut_pool_has_work (self))
     wake = CFUT_WAKE_NUDGED;
@@ -239,7 +240,7 @@ worker_park (CfutPoolWorker *worker)
   else
     wake = CFUT_WAKE_TIMED_OUT;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   if (!worker->is_idle)
     {
       /* Somebody took us off the stack, and counted us as searching; fired under the lock. */
@@ -259,7 +260,7 @@ worker_park (CfutPoolWorker *worker)
           atomic_fetch_add_explicit (&self->word, ONE_SEARCHING - ONE_IDLE, memory_order_seq_cst);
         }
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   return stays;
 }
@@ -270,13 +271,13 @@ cfut_pool_wake_idle (CfutPool *self)
 {
   CfutPoolWorker *worker;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   worker = self->idle;
   if (worker == NULL || WORD_SEARCHING (atomic_load (&self->word)) > 0)
     {
       gboolean searched = worker != NULL;
 
-      g_mutex_unlock (&self->lock);
+      cfut_unlock (&self->lock, CFUT_LOCK_POOL);
       return searched;
     }
 
@@ -286,7 +287,7 @@ cfut_pool_wake_idle (CfutPool *self)
 
   /* Under the lock, which the worker takes before it uses the waiter for another sleep. */
   cfut_waiter_fire (&worker->waiter);
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
   return TRUE;
 }
 
@@ -296,7 +297,7 @@ pool_take_slot (CfutPool *self)
   guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_relaxed);
   CfutPoolWorker *worker = NULL;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   n_slots = atomic_load_explicit (&self->n_slots, memory_order_relaxed);
   for (guint i = 0; i < n_slots && worker == NULL; i++)
     {
@@ -316,7 +317,7 @@ pool_take_slot (CfutPool *self)
     }
   worker->in_use = TRUE;
   worker->searching = TRUE;
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   return worker;
 }
@@ -326,10 +327,10 @@ static void
 pool_leave (CfutPool       *self,
             CfutPoolWorker *worker)
 {
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   worker->in_use = FALSE;
   atomic_fetch_sub_explicit (&self->word, ONE_LIVE, memory_order_seq_cst);
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   if (cfut_pool_has_work (self))
     cfut_pool_notify (self);
@@ -385,9 +386,9 @@ cfut_pool_watch (GObject *object)
   if (worker == NULL || worker->watched != NULL)
     return;
 
-  g_mutex_lock (&worker->pool->lock);
+  cfut_lock (&worker->pool->lock, CFUT_LOCK_POOL);
   worker->watched = object;
-  g_mutex_unlock (&worker->pool->lock);
+  cfut_unlock (&worker->pool->lock, CFUT_LOCK_POOL);
 }
 
 void
@@ -398,9 +399,9 @@ cfut_pool_unwatch (GObject *object)
   if (worker == NULL || worker->watched != object)
     return;
 
-  g_mutex_lock (&worker->pool->lock);
+  cfut_lock (&worker->pool->lock, CFUT_LOCK_POOL);
   worker->watched = NULL;
-  g_mutex_unlock (&worker->pool->lock);
+  cfut_unlock (&worker->pool->lock, CFUT_LOCK_POOL);
 }
 
 /* (transfer full): what runs and wants to be told by more than is_stopping. */
@@ -412,7 +413,7 @@ cfut_pool_stop_running (CfutPool *self)
 
   atomic_fetch_add_explicit (&self->stop_epoch, 1, memory_order_seq_cst);
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   for (guint i = 0; i < n_slots; i++)
     {
       CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
@@ -420,7 +421,7 @@ cfut_pool_stop_running (CfutPool *self)
       if (worker->watched != NULL)
         g_ptr_array_add (watched, g_object_ref (worker->watched));
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   return watched;
 }

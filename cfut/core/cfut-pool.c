@@ -26,6 +26,7 @@
  *    GThreadPool keeps such a token in its queue. The handle lets them outlive the pool.
  * Not here: how a worker finds its next link (cfut-pool-work.c); what links are. */
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -112,10 +113,10 @@ pool_thread_failed (CfutPool     *self,
 {
   guint64 word;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   self->n_strays++;
   word = atomic_fetch_sub_explicit (&self->word, ONE_LIVE + ONE_SEARCHING, memory_order_seq_cst);
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   if (WORD_LIVE (word) == 1)
     pool_fail_all (self, error);
@@ -170,11 +171,11 @@ on_token (gpointer data,
   CfutPool *self;
   gboolean works = TRUE;
 
-  g_mutex_lock (&handle->lock);
+  cfut_lock (&handle->lock, CFUT_LOCK_HANDLE);
   self = handle->pool;
   if (self != NULL)
     {
-      g_mutex_lock (&self->lock);
+      cfut_lock (&self->lock, CFUT_LOCK_POOL);
       if (self->n_strays > 0)
         {
           /* One token that nobody counts: it becomes a worker if there is room for one. */
@@ -193,9 +194,9 @@ on_token (gpointer data,
           if (works)
             cfut_pool_ref (self);
         }
-      g_mutex_unlock (&self->lock);
+      cfut_unlock (&self->lock, CFUT_LOCK_POOL);
     }
-  g_mutex_unlock (&handle->lock);
+  cfut_unlock (&handle->lock, CFUT_LOCK_HANDLE);
 
   if (self != NULL && works)
     {
@@ -248,9 +249,9 @@ cfut_pool_unref (CfutPool *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
-  g_mutex_lock (&self->handle->lock);
+  cfut_lock (&self->handle->lock, CFUT_LOCK_HANDLE);
   self->handle->pool = NULL;
-  g_mutex_unlock (&self->handle->lock);
+  cfut_unlock (&self->handle->lock, CFUT_LOCK_HANDLE);
 
   g_thread_pool_free (self->threads, TRUE, FALSE);
   handle_unref (self->handle);
@@ -308,7 +309,7 @@ cfut_pool_close (CfutPool *self)
 {
   CfutPoolWorker *idle;
 
-  g_mutex_lock (&self->lock);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
   atomic_fetch_or_explicit (&self->word, STOP, memory_order_seq_cst);
   while ((idle = self->idle) != NULL)
     {
@@ -317,7 +318,7 @@ cfut_pool_close (CfutPool *self)
       atomic_fetch_add_explicit (&self->word, ONE_SEARCHING - ONE_IDLE, memory_order_seq_cst);
       cfut_waiter_fire (&idle->waiter);
     }
-  g_mutex_unlock (&self->lock);
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   cfut_pool_check_ended (self);
 }

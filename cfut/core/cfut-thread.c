@@ -17,9 +17,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-thread-private.h"
 
 __thread CfutThread *cfut_thread_self __attribute__ ((tls_model ("initial-exec")));
+
+#ifdef CFUT_CHECK_LOCKS
+__thread guint cfut_locks_held;
+#endif
 
 static void
 thread_free (gpointer data)

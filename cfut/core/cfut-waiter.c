@@ -21,6 +21,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-thread-private.h"
 #include "core/cfut-waiter-private.h"
 
@@ -46,11 +47,11 @@ cfut_parker_take (void)
 {
   CfutParker *parker;
 
-  g_mutex_lock (&parkers_lock);
+  cfut_lock (&parkers_lock, CFUT_LOCK_PARKER);
   parker = parkers;
   if (parker != NULL)
     parkers = parker->next;
-  g_mutex_unlock (&parkers_lock);
+  cfut_unlock (&parkers_lock, CFUT_LOCK_PARKER);
 
   if (parker == NULL)
     {
@@ -65,10 +66,10 @@ cfut_parker_take (void)
 void
 cfut_parker_give (CfutParker *parker)
 {
-  g_mutex_lock (&parkers_lock);
+  cfut_lock (&parkers_lock, CFUT_LOCK_PARKER);
   parker->next = parkers;
   parkers = parker;
-  g_mutex_unlock (&parkers_lock);
+  cfut_unlock (&parkers_lock, CFUT_LOCK_PARKER);
 }
 
 gint64
@@ -95,8 +96,8 @@ cfut_waiter_init (CfutWaiter *self)
 void
 cfut_parker_signal (CfutParker *parker)
 {
-  g_mutex_lock (&parker->mutex);
-  g_mutex_unlock (&parker->mutex);
+  cfut_lock (&parker->mutex, CFUT_LOCK_PARKER);
+  cfut_unlock (&parker->mutex, CFUT_LOCK_PARKER);
   g_cond_signal (&parker->cond);
 }
 
@@ -150,7 +151,7 @@ waiter_sleep (CfutWaiter   *self,
   CfutWake wake = CFUT_WAKE_FIRED;
   int awake = WAITER_AWAKE;
 
-  g_mutex_lock (&parker->mutex);
+  cfut_lock (&parker->mutex, CFUT_LOCK_PARKER);
   if (atomic_compare_exchange_strong (&self->state, &awake, WAITER_ASLEEP))
     {
       while (!cfut_waiter_fired (self))
@@ -186,7 +187,7 @@ waiter_sleep (CfutWaiter   *self,
             wake = CFUT_WAKE_FIRED;
         }
     }
-  g_mutex_unlock (&parker->mutex);
+  cfut_unlock (&parker->mutex, CFUT_LOCK_PARKER);
 
   return wake;
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The order of the library's locks: a thread takes a lock only while all that it holds stand above. Under none of
+ * them runs code of a user's. A GMainContext's own lock comes after DELIVERY and WAIT, and is never held when
+ * one of these is taken: GLib gives it up before it calls us. */
+typedef enum {
+  CFUT_LOCK_GROUP,     /* a group's members and counters */
+  CFUT_LOCK_LOG,       /* the open work of a derived executor */
+  CFUT_LOCK_HANDLE,    /* whether a pool is there still */
+  CFUT_LOCK_CELL,      /* the bit in a cell's word */
+  CFUT_LOCK_REGISTRY,  /* which context has which delivery */
+  CFUT_LOCK_DELIVERY,  /* a context's list of owners that have something */
+  CFUT_LOCK_WAIT,      /* the sources of waits in a main loop */
+  CFUT_LOCK_POOL,      /* a pool's idle workers and slots */
+  CFUT_LOCK_SPARE,     /* owners that may be used again */
+  CFUT_LOCK_PARKER     /* one thread's sleep; nothing comes after it */
+} CfutLock;
+
+/* Builds with sanitizers check the order. */
+#ifdef CFUT_CHECK_LOCKS
+extern __thread guint cfut_locks_held;
+
+static inline void
+cfut_lock_enter (CfutLock lock)
+{
+  g_assert ((cfut_locks_held >> lock) == 0);
+  cfut_locks_held |= 1u << lock;
+}
+
+static inline void
+cfut_lock_leave (CfutLock lock)
+{
+  g_assert (cfut_locks_held & (1u << lock));
+  cfut_locks_held &= ~(1u << lock);
+}
+#else
+static inline void
+cfut_lock_enter (CfutLock lock)
+{
+}
+
+static inline void
+cfut_lock_leave (CfutLock lock)
+{
+}
+#endif
+
+static inline void
+cfut_lock (GMutex   *mutex,
+           CfutLock  lock)
+{
+  cfut_lock_enter (lock);
+  g_mutex_lock (mutex);
+}
+
+static inline void
+cfut_unlock (GMutex   *mutex,
+             CfutLock  lock)
+{
+  g_mutex_unlock (mutex);
+  cfut_lock_leave (lock);
+}
+
+G_END_DECLS
