@@ -4,9 +4,9 @@
 
 /* The application: its one window, its name, its keys, and the box that says what it is.
  *
- * The command line was read before, by what the terminal twin reads it with, so that both have the
- * same options and the same errors; GApplication gets none of it. Each start is a process of its own
- * (NON_UNIQUE), as each has folders and options of its own.
+ * The command line was read before, by what the terminal twin reads it with, so that both have
+ * the same options and the same errors; GApplication gets none of it. Each start is a process of
+ * its own (NON_UNIQUE), as each has folders and options of its own.
  *
  * Threads: the main one only.
  */

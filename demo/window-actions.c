@@ -2,11 +2,11 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What a user does in the window besides starting and cancelling: choosing folders, dropping them, and
- * copying, exporting and comparing sums.
+/* What a user does in the window besides starting and cancelling: choosing folders, dropping them,
+ * and copying, exporting and comparing sums.
  *
- * Sums of a million files make a text of a hundred megabytes. Gathering them is quick and has to be done
- * here, on the run's thread; sorting, writing them out and making a text of them is a task.
+ * Sums of a million files make a text of a hundred megabytes. Gathering them is quick and has to be
+ * done here, on the run's thread; sorting, writing them out and making a text of them is a task.
  *
  * Threads: the main one, but for copy_task.
  * Not here: the comparison itself (window-compare.c).
@@ -75,7 +75,8 @@ sums_done_cb (CfutFuture *future,
       g_autofree char *name = g_path_get_basename (job->filename);
       g_autofree char *display_name = hash_path_to_display (name);
 
-      text = g_strdup_printf (ngettext ("%s sum saved to “%s”", "%s sums saved to “%s”", n_sums),
+      text = g_strdup_printf (ngettext ("%s sum saved to “%s”", "%s sums saved to “%s”",
+                                        n_sums),
                               count, display_name);
     }
   else
@@ -168,7 +169,8 @@ copy_selected_cb (GtkWidget *widget,
                   gpointer   user_data)
 {
   DemoWindow *self = user_data;
-  g_autoptr (GtkBitset) selected = gtk_selection_model_get_selection (GTK_SELECTION_MODEL (self->selection));
+  GtkSelectionModel *selection = GTK_SELECTION_MODEL (self->selection);
+  g_autoptr (GtkBitset) selected = gtk_selection_model_get_selection (selection);
   g_autoptr (HashSums) sums = NULL;
   GtkBitsetIter iter;
   guint position;
@@ -180,7 +182,7 @@ copy_selected_cb (GtkWidget *widget,
   for (gboolean valid = gtk_bitset_iter_init_first (&iter, selected, &position); valid;
        valid = gtk_bitset_iter_next (&iter, &position))
     {
-      g_autoptr (GObject) item = g_list_model_get_item (G_LIST_MODEL (self->selection), position);
+      g_autoptr (GObject) item = g_list_model_get_item (G_LIST_MODEL (selection), position);
 
       if (CFUT_IS_FUTURE (item) && hash_future_get_sum (CFUT_FUTURE (item)) != NULL)
         {
@@ -276,7 +278,7 @@ demo_window_add_drop_target (DemoWindow *self)
   gtk_widget_add_controller (self->drop_area, GTK_EVENT_CONTROLLER (target));
 }
 
-/* The dialogs. One is open at a time; the response tells which by what it has as data. */
+/* The dialogs. One is open at a time. */
 
 static void
 close_chooser (DemoWindow *self)
@@ -350,7 +352,8 @@ open_chooser (DemoWindow           *self,
   if (self->chooser != NULL)
     close_chooser (self);
 
-  self->chooser = gtk_file_chooser_native_new (title, GTK_WINDOW (self), action, accept_label, NULL);
+  self->chooser = gtk_file_chooser_native_new (title, GTK_WINDOW (self), action, accept_label,
+                                               NULL);
   gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (self->chooser), TRUE);
   g_signal_connect_object (self->chooser, "response", chosen_cb, self, 0);
 

@@ -2,18 +2,18 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Comparing with a sums file: loading it, comparing at the end of a run, and what the list of problems
- * gets from it.
+/* Comparing with a sums file: loading it, comparing at the end of a run, and what the list of
+ * problems gets from it.
  *
- * Reading a file and comparing a million paths takes too long for a frame, so both are tasks of the
- * window's background executor. A task and the callback that takes its result share a job, which is counted
- * atomically: whichever is last frees it.
+ * Reading a file and comparing a million paths takes too long for a frame, so both are tasks of
+ * the window's background executor. A task and the callback that takes its result share a job,
+ * which is counted atomically: whichever is last frees it.
  *
  * Threads: the main one, but for the two task functions, which touch nothing but their job.
  * Invariants:
- *   1. A job belongs to the futures that it was made for: a callback whose future is not the one that
- *      the window waits for (a new run, another sums file) does nothing.
- *   2. problems is first the futures that failed (n_failed_items), then what the comparison found.
+ *   1. A callback whose future is not the one that the window waits for (after a new run, or
+ *      another sums file) does nothing.
+ *   2. problems holds the futures that failed (n_failed_items), then what the comparison found.
  */
 
 #include "window-compare.h"
@@ -155,7 +155,8 @@ remove_compared (DemoWindow *self)
 {
   guint n_items = g_list_model_get_n_items (G_LIST_MODEL (self->problems));
 
-  g_list_store_splice (self->problems, self->n_failed_items, n_items - self->n_failed_items, NULL, 0);
+  g_list_store_splice (self->problems, self->n_failed_items, n_items - self->n_failed_items,
+                       NULL, 0);
   self->n_missing = 0;
 
   if (self->verdicts != NULL)
@@ -166,8 +167,8 @@ remove_compared (DemoWindow *self)
     }
 }
 
-/* The files that failed, as the sums file would name them: they have no sum, so the comparison takes
- * them for missing, but they are in the list already. */
+/* The files that failed: they have no sum, so the comparison takes them for missing, but they are
+ * in the list already. */
 static GHashTable *
 collect_failed (DemoWindow *self)
 {
@@ -283,17 +284,14 @@ loaded_cb (CfutFuture *future,
   g_autoptr (GError) error = NULL;
   g_autofree char *name = NULL, *label = NULL;
 
-  if (future != self->comparing)
+  if (future != self->loading)
     return;
 
-  g_clear_object (&self->comparing);
+  g_clear_object (&self->loading);
   if (cfut_future_get_state (future) != CFUT_STATE_RESOLVED)
     {
       if ((error = cfut_future_dup_error (future)) != NULL)
         demo_window_toast (self, error->message);
-      /* The one before stays, and this may have taken the place of its comparison. */
-      if (self->verdicts == NULL)
-        demo_window_start_compare (self);
       return;
     }
 
@@ -303,7 +301,8 @@ loaded_cb (CfutFuture *future,
 
   /* What is to be compared has to be made the same way. */
   if (!self->running)
-    gtk_drop_down_set_selected (self->algorithm_drop_down, hash_sums_get_algorithm (self->expected));
+    gtk_drop_down_set_selected (self->algorithm_drop_down,
+                                hash_sums_get_algorithm (self->expected));
 
   name = g_path_get_basename (job->filename);
   label = hash_path_to_display (name);
@@ -344,8 +343,8 @@ demo_window_load_expected (DemoWindow *self,
   CompareJob *job = compare_job_new (self, base);
 
   job->filename = g_strdup (filename);
-  g_clear_object (&self->comparing);
-  self->comparing = compare_job_submit (job, load_task, loaded_cb);
+  g_clear_object (&self->loading);
+  self->loading = compare_job_submit (job, load_task, loaded_cb);
   compare_job_release (job);
 }
 

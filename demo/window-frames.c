@@ -5,10 +5,10 @@
 /* Frame statistics: how many frames a window painted while a run went on, and the longest time
  * between two of them.
  *
- * For measuring only: without CFUT_DEMO_FRAME_STATS in the environment, which names the file to write,
- * nothing is made. A tick callback keeps the frame clock asking for frames, so that the count says
- * what the window could have shown, not what changed in it. The gaps count from start to stop,
- * so a window that never paints has one gap as long as the run.
+ * For measuring only: without CFUT_DEMO_FRAME_STATS in the environment, which names the file to
+ * write, nothing is made. A tick callback keeps the frame clock asking for frames, so that the
+ * count says what the window could have shown, not what changed in it. The gaps count from start
+ * to stop, so a window that never paints has one gap as long as the run.
  *
  * Threads: the main one only.
  */

@@ -4,17 +4,18 @@
 
 /* The window: what is chosen, the run, the list of its files, and how far it is.
  *
- * The list view stands on the run's group itself, which is a list model of futures; nothing is copied, and
- * rows exist only for what is seen. The bar is bound to the group's fraction. The words
- * next to it are made ten times a second, which is as fast as anybody reads.
+ * The list view stands on the run's group itself, which is a list model of futures; nothing is
+ * copied, and rows exist only around what is seen. The bar is bound to the group's fraction. The
+ * words next to it are made ten times a second, which is as fast as anybody reads.
  *
- * Each start makes a new run, and drops the one before. A run that was cancelled is over for the window at
- * once: the workers may need a moment more for the chunk that they are at, but a new run can start.
+ * Each start makes a new run, and drops the one before. A run that was cancelled is over for the
+ * window at once: the workers may need a moment more for the chunk that they are at, but a new
+ * run can start.
  *
  * Threads: the main one only; all signals of runs and groups come there.
  * Owns: the run that is shown. Dropping it cancels what is left of it.
  * Invariants:
- *   1. running = a run is there, goes on, and was not cancelled; actions and buttons follow from it.
+ *   1. running = a run is there, goes on, and was not cancelled; actions and buttons follow.
  *   2. The selection's model is the group's, or the list of problems if problems_only is set.
  * Not here: dialogs, clipboard, saving (window-actions.c), comparing (window-compare.c), words
  * (window-status.c), a row (window-row.c).
@@ -117,7 +118,7 @@ update_model (DemoWindow *self)
 
   if (self->run != NULL)
     model = self->problems_only ? G_LIST_MODEL (self->problems)
-                                     : G_LIST_MODEL (hash_run_get_group (self->run));
+                                : G_LIST_MODEL (hash_run_get_group (self->run));
 
   if (model != gtk_multi_selection_get_model (self->selection))
     gtk_multi_selection_set_model (self->selection, model);
@@ -143,7 +144,8 @@ update_words (DemoWindow *self)
   gtk_widget_set_visible (self->problems_button, n_problems > 0 || self->problems_only);
 }
 
-/* While the folders are searched nobody knows how much there is: the bar moves, but shows no part. */
+/* While the folders are searched nobody knows how much there is: the bar moves, but shows no
+ * part. */
 static void
 update_bar (DemoWindow *self)
 {
@@ -185,8 +187,8 @@ demo_window_update (DemoWindow *self)
   gtk_widget_set_sensitive (GTK_WIDGET (self->workers_spin), !self->running);
 }
 
-void
-demo_window_update_title (DemoWindow *self)
+static void
+update_title (DemoWindow *self)
 {
   g_autofree char *subtitle = NULL;
   guint n_paths = g_strv_length (self->paths);
@@ -199,7 +201,7 @@ demo_window_update_title (DemoWindow *self)
   adw_window_title_set_subtitle (self->title, subtitle != NULL ? subtitle : "");
 }
 
-/* The one of the two buttons that can be pressed; the focus stays where it was, on the other one. */
+/* One of the two buttons is there; the focus stays where it was, on the other one. */
 static void
 set_running (DemoWindow *self,
              gboolean    running)
@@ -268,8 +270,18 @@ finished_cb (HashRun    *run,
   stop_watching (self);
   set_running (self, FALSE);
 
-  if (self->output != NULL)
-    demo_window_save_sums (self, self->output);
+  if (self->output != NULL && !hash_run_get_cancelled (run))
+    {
+      demo_window_save_sums (self, self->output);
+    }
+  else if (self->output != NULL)
+    {
+      g_autofree char *path = hash_path_to_display (self->output);
+      g_autofree char *text = g_strdup_printf (_("Nothing was written to “%s”."), path);
+
+      demo_window_toast (self, text);
+    }
+
   demo_window_start_compare (self);
 }
 
@@ -374,15 +386,16 @@ void
 demo_window_set_paths (DemoWindow         *self,
                        const char * const *paths)
 {
-  g_autofree char *text = NULL;
+  g_autofree char *text = NULL, *markup = NULL;
 
   drop_run (self);
   g_strfreev (self->paths);
   self->paths = g_strdupv ((char **) paths);
 
   text = demo_status_format_paths (paths);
-  adw_status_page_set_description (self->ready_page, text);
-  demo_window_update_title (self);
+  markup = g_markup_escape_text (text, -1);
+  adw_status_page_set_description (self->ready_page, markup);
+  update_title (self);
   demo_window_update (self);
 }
 
@@ -428,7 +441,7 @@ demo_window_dispose (GObject *object)
   DemoWindow *self = DEMO_WINDOW (object);
 
   drop_run (self);
-  g_clear_object (&self->comparing);
+  g_clear_object (&self->loading);
   g_clear_object (&self->background);
   g_clear_object (&self->problems);
   g_clear_object (&self->selection);
@@ -517,6 +530,7 @@ static void
 init_options (DemoWindow *self)
 {
   g_autoptr (GtkStringList) titles = gtk_string_list_new (NULL);
+  GtkWidget *button;
 
   for (guint i = 0; i < HASH_N_ALGORITHMS; i++)
     gtk_string_list_append (titles, hash_algorithm_get_title (i));
@@ -525,7 +539,8 @@ init_options (DemoWindow *self)
   gtk_adjustment_set_upper (self->workers_adjustment, TERMINAL_MAX_WORKERS);
 
   /* What the keyboard reaches is the button inside, and the label in front does not name that. */
-  gtk_accessible_update_property (GTK_ACCESSIBLE (gtk_widget_get_first_child (GTK_WIDGET (self->algorithm_drop_down))),
+  button = gtk_widget_get_first_child (GTK_WIDGET (self->algorithm_drop_down));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (button),
                                   GTK_ACCESSIBLE_PROPERTY_LABEL, _("Algorithm"), -1);
 }
 
@@ -548,11 +563,12 @@ demo_window_new (GtkApplication        *application,
                  const TerminalOptions *options)
 {
   DemoWindow *self = g_object_new (DEMO_TYPE_WINDOW, "application", application, NULL);
-  g_autoptr (HashRun) defaults = hash_run_new (options->algorithm, options->workers);
+  /* Hashing leaves processors no rest: more workers than these only take turns with the window. */
+  guint workers = options->workers > 0 ? options->workers : g_get_num_processors ();
 
   self->output = g_strdup (options->output);
   gtk_drop_down_set_selected (self->algorithm_drop_down, options->algorithm);
-  gtk_spin_button_set_value (self->workers_spin, hash_run_get_workers (defaults));
+  gtk_spin_button_set_value (self->workers_spin, workers);
   demo_window_set_paths (self, (const char * const *) options->paths);
   if (options->check != NULL)
     demo_window_load_expected (self, options->check, NULL);

@@ -13,8 +13,8 @@ G_BEGIN_DECLS
 #define DEMO_TYPE_WINDOW (demo_window_get_type ())
 G_DECLARE_FINAL_TYPE (DemoWindow, demo_window, DEMO, WINDOW, AdwApplicationWindow)
 
-/* Begins with what @options say: paths, algorithm, workers, what to compare with, and the output, which
- * gets the sums at the end of each run. */
+/* Begins with what @options say: paths, algorithm, workers, what to compare with, and the output,
+ * which gets the sums at the end of each run. */
 DemoWindow *demo_window_new       (GtkApplication        *application,
                                    const TerminalOptions *options);
 /* Raw file names: what the next run hashes. */

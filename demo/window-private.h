@@ -62,17 +62,17 @@ struct _DemoWindow {
   DemoVerdicts *verdicts;       /* (nullable): of this run, after its end */
   guint n_failed_items;         /* the first of problems; what follows is the comparison's */
   guint n_missing;              /* without those whose failure stands in the list already */
+  CfutFuture *loading;          /* (nullable): of a sums file */
   CfutFuture *comparing;        /* (nullable) */
 
   GtkFileChooserNative *chooser;  /* (nullable): the one that is open */
 };
 
 /* window-main.c */
-void demo_window_toast        (DemoWindow *self,
-                               const char *text);
-void demo_window_update       (DemoWindow *self);
-void demo_window_rebind_rows  (DemoWindow *self);
-void demo_window_update_title (DemoWindow *self);
+void demo_window_toast       (DemoWindow *self,
+                              const char *text);
+void demo_window_update      (DemoWindow *self);
+void demo_window_rebind_rows (DemoWindow *self);
 
 /* window-actions.c */
 void demo_window_install_actions (GtkWidgetClass *widget_class);

@@ -4,8 +4,8 @@
 
 /* A path on which a sums file and a run disagree.
  *
- * It is an item of a list model next to the futures that failed, and has no future of its own: what is
- * missing from a run was never submitted.
+ * It is an item of a list model next to the futures that failed, and has no future of its own:
+ * what is missing from a run was never submitted.
  *
  * Threads: the main one only.
  * Owns: copies of the entry's strings, as the comparison may go before the list does.

@@ -4,13 +4,14 @@
 
 /* One row of the list: a file, how far it is, and its sum or what went wrong.
  *
- * A list view keeps some four hundred rows around what is seen, and moves them from item to item. Made of
- * boxes, labels and an image that is four thousand widgets, half a second of work in one frame when a
- * run starts. So a row is one widget that draws itself: text is laid out only by the rows that are seen, and
- * to be bound costs a row no more than to remember.
+ * A list view keeps some four hundred rows around what is seen, and moves them from item to item.
+ * Made of boxes, labels and an image that is four thousand widgets, half a second of work in one
+ * frame when a run starts. So a row is one widget that draws itself: text is laid out only by the
+ * rows that are seen, and to be bound costs a row no more than to remember.
  *
  * Threads: the main one only; a future notifies there.
- * Owns: a reference to its item while it is bound. What to draw is copied from it whenever that changes.
+ * Owns: a reference to its item while it is bound. What to draw is copied from it whenever that
+ * changes.
  * Invariants:
  *   1. handlers are connected exactly while future is set
  *   2. the list item's accessible label says what the row shows
@@ -30,6 +31,7 @@
 #define LINE_GAP 4
 #define ICON_SIZE 16
 #define BAR_HEIGHT 8
+#define END_WIDTH 64
 #define DIM_ALPHA 0.6
 #define CAPTION_SCALE 0.85
 
@@ -74,7 +76,8 @@ static const struct {
 } looks[N_LOOKS] = {
   [LOOK_NONE] = { NULL, NULL, "", FALSE, FALSE },
   [LOOK_WAITING] = { "content-loading-symbolic", NULL, N_("Waiting"), FALSE, FALSE },
-  [LOOK_RUNNING] = { "media-playback-start-symbolic", "accent_color", N_("Being hashed"), FALSE, FALSE },
+  [LOOK_RUNNING] = { "media-playback-start-symbolic", "accent_color", N_("Being hashed"), FALSE,
+                     FALSE },
   [LOOK_DONE] = { "emblem-ok-symbolic", "success_color", N_("Done"), FALSE, TRUE },
   [LOOK_FAILED] = { "dialog-error-symbolic", "error_color", N_("Failed"), TRUE, FALSE },
   [LOOK_CANCELLED] = { "process-stop-symbolic", NULL, N_("Cancelled"), FALSE, FALSE },
@@ -102,7 +105,8 @@ show (DemoRow *self,
   /* Translators: a file, its state ("Waiting", "Failed"), and its sum or what went wrong */
   label = g_strdup_printf (_("%s: %s. %s"), self->name, _(looks[look].title), detail);
   if (item != NULL)
-    gtk_accessible_update_property (GTK_ACCESSIBLE (item), GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
+    gtk_accessible_update_property (GTK_ACCESSIBLE (item),
+                                    GTK_ACCESSIBLE_PROPERTY_LABEL, label, -1);
 
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
@@ -389,7 +393,8 @@ draw_bar (DemoRow     *self,
   gtk_snapshot_pop (snapshot);
 }
 
-/* The column at the end: the size, and what came of it. Returns its width. */
+/* The column at the end: the size, and what came of it. Returns its width, which is the same for
+ * most rows, so that bars end below each other. */
 static int
 draw_end (DemoRow     *self,
           GtkSnapshot *snapshot)
@@ -422,7 +427,7 @@ draw_end (DemoRow     *self,
       g_object_unref (layouts[i]);
     }
 
-  return MAX (widths[0], widths[1]);
+  return MAX (END_WIDTH, MAX (widths[0], widths[1]));
 }
 
 static void

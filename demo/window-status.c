@@ -4,8 +4,8 @@
 
 /* What the window says of a run, in words.
  *
- * Everything here is a whole translatable phrase; phrases are joined by a translatable separator and by
- * nothing else, as languages differ in order and in how many plurals they have.
+ * Everything here is a whole translatable phrase; phrases are joined by a translatable separator
+ * and by nothing else, as languages differ in order and in how many plurals they have.
  *
  * Threads: that of the run.
  */

@@ -35,18 +35,26 @@ model_settled (Model *model)
 }
 
 static void
-assert_equals_model (CfutCell *cell,
-                     Model    *model)
+assert_equals_model_but_nodes (CfutCell *cell,
+                               Model    *model)
 {
   const guint modelled = CFUT_CELL_CANCEL_REQUESTED | CFUT_CELL_SCHEDULED | CFUT_CELL_CHANGED;
   guint word = cfut_cell_load (cell);
 
   g_assert_cmpint (cfut_cell_state (word), ==, model->state);
   g_assert_cmpint (cfut_cell_settled (word), ==, model_settled (model));
-  g_assert_cmpint ((word & CFUT_CELL_HAS_NODES) != 0, ==, !g_queue_is_empty (&model->nodes));
   g_assert_cmpuint (word & CFUT_CELL_LOCK, ==, 0);
   g_assert_cmphex (word & modelled, ==, model->flags);
   g_assert_cmpuint (word >> CFUT_CELL_RELEASE_SHIFT, ==, model->n_releases);
+}
+
+static void
+assert_equals_model (CfutCell *cell,
+                     Model    *model)
+{
+  assert_equals_model_but_nodes (cell, model);
+  g_assert_cmpint ((cfut_cell_load (cell) & CFUT_CELL_HAS_NODES) != 0, ==,
+                   !g_queue_is_empty (&model->nodes));
 }
 
 static void
@@ -92,11 +100,27 @@ settle_both (CfutCell  *cell,
   cfut_cell_lock (cell);
   before = cfut_cell_settle_locked (cell, to, serve);
   g_assert_cmpint (cfut_cell_state (before), ==, model->state);
+  model->state = to;
+
+  /* The reference is handed over in the same step, or after what needs the future was served. */
+  if (serve[CFUT_NODE_INTERNAL] == NULL && serve[CFUT_NODE_DIRECT] == NULL)
+    {
+      model_hand_over (model);
+      assert_equals_model_but_nodes (cell, model);
+    }
+  else
+    {
+      gboolean full;
+
+      assert_equals_model_but_nodes (cell, model);
+      g_assert_cmpint (cfut_cell_hand_over (cell, &full), ==,
+                       !(model->flags & CFUT_CELL_SCHEDULED));
+      g_assert_false (full);
+      model_hand_over (model);
+    }
 
   for (guint kind = 0; kind < CFUT_NODE_CONTEXT; kind++)
     assert_served (serve[kind], &model->nodes, kind);
-  model->state = to;
-  model_hand_over (model);
 }
 
 static void

@@ -3,8 +3,8 @@
 # SPDX-FileCopyrightText: the cfut authors
 #
 # usage: test-window-fps.py PROGRAM
-# The window goes on painting while 100,000 files are hashed. Guarantee 4: a flood never freezes the UI.
-# CFUT_TEST_FILES: another number of files.
+# The window goes on painting while 100,000 files are hashed.
+# Guarantee 4: a flood never freezes the UI. CFUT_TEST_FILES: another number of files.
 
 import os
 import shutil

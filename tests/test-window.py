@@ -23,10 +23,11 @@ gi.require_version('GdkPixbuf', '2.0')
 from gi.repository import Atspi, GdkPixbuf, GLib
 
 N_SMALL_FILES = 40
-# All zeros, and no block of it on a disk. It takes a minute or more, so that there is something to cancel.
+# All zeros, and no block of it on a disk. It takes a minute or more, so that there is something
+# to cancel.
 BIG_FILE_SIZE = 256 << 30
 
-KEY_TAB, KEY_ESCAPE, KEY_SPACE, KEY_F5 = 0xff09, 0xff1b, 0x20, 0xffc2
+KEY_TAB, KEY_RETURN, KEY_ESCAPE, KEY_SPACE, KEY_F5 = 0xff09, 0xff0d, 0xff1b, 0x20, 0xffc2
 
 tap = Tap()
 program = os.path.abspath(sys.argv[1])
@@ -128,7 +129,8 @@ def test_run_cancel_run(folder):
         took = time.monotonic() - before
         tap.ok(took < 1, 'cancel answers at once', '%.0f ms' % (took * 1000))
         window.wait_for_button('Start')
-        wait_for(lambda: any('zeros: Cancelled' in row for row in window.rows()), 'the cancelled row')
+        wait_for(lambda: any('zeros: Cancelled' in row for row in window.rows()),
+                 'the cancelled row')
         tap.ok(True, 'what was cancelled says so')
 
         os.unlink(big)
@@ -166,7 +168,7 @@ def test_errors(folder):
 
 
 def test_output(folder, sums):
-    target = os.path.join(os.path.dirname(folder), 'SHA256SUMS')
+    target = os.path.join(os.path.dirname(folder), 'output')
     with Window(program, '--output', target, folder) as window:
         window.press('Start')
         wait_for(lambda: window.label('%d sums saved' % len(sums)), 'the saved sums')
@@ -175,6 +177,19 @@ def test_output(folder, sums):
         n_lines = len(f.readlines())
     tap.ok(checked.returncode == 0 and n_lines == len(sums),
            '--output: sha256sum accepts each of the sums', checked.stderr)
+
+
+def test_export(folder):
+    with Window(program, folder) as window:
+        window.press('Start')
+        window.wait_for_status('files hashed')
+        window.act('win.export')
+        wait_for(lambda: len(window.frames()) == 2 and window.focused(window.frames()[1]),
+                 'the dialog with a focus')
+        window.key(KEY_RETURN)
+        wait_for(lambda: window.label('%d sums saved' % N_SMALL_FILES), 'the saved sums')
+        with open('SHA256SUMS') as f:
+            tap.ok(len(f.readlines()) == N_SMALL_FILES, 'Return accepts what the dialog proposes')
 
 
 def test_compare(folder, sums):
@@ -217,7 +232,8 @@ def test_keyboard(folder):
                 if focused.get_name() == name:
                     return True
                 window.key(KEY_TAB)
-                wait_for(lambda: (window.focused() or focused).get_name() != seen[-1], 'the next focus')
+                wait_for(lambda: (window.focused() or focused).get_name() != seen[-1],
+                         'the next focus')
             return False
 
         tap.ok(tab_to('Start') and tab_to('Algorithm') and tab_to('Workers') and tab_to('Start'),
@@ -225,7 +241,7 @@ def test_keyboard(folder):
         tap.ok(all(seen), 'and nothing without a name')
         window.key(KEY_SPACE)
         window.wait_for_status('files hashed')
-        tap.ok(wait_for(lambda: window.focused().get_name() == 'Start', 'the focus'),
+        tap.ok(wait_for(lambda: window.has_focus('Start'), 'the focus'),
                'Space starts, and the focus is on the button again at the end')
 
         big = os.path.join(folder, 'zeros')
@@ -233,7 +249,7 @@ def test_keyboard(folder):
             f.truncate(BIG_FILE_SIZE)
         window.key(KEY_F5)
         window.wait_for_button('Cancel')
-        tap.ok(wait_for(lambda: window.focused().get_name() == 'Cancel', 'the focus'),
+        tap.ok(wait_for(lambda: window.has_focus('Cancel'), 'the focus'),
                'F5 starts, and the focus goes to the button that cancels')
         window.key(KEY_ESCAPE)
         window.wait_for_status('Cancelled')
@@ -246,7 +262,8 @@ def test_languages(folder):
     for language, start, status in (('de', 'Starten', '%d Dateien gehasht'),
                                     ('ru', 'Начать', 'Обработано %d файлов')):
         with Window(program, folder, LANGUAGE=language) as window:
-            tap.ok(wait_for(lambda: window.button(start), start), '%s: the button is translated' % language)
+            tap.ok(wait_for(lambda: window.button(start), start),
+                   '%s: the button is translated' % language)
             window.press(start)
             window.wait_for_status(status % N_SMALL_FILES)
             tap.ok(True, '%s: so are the counts' % language, window.status())
@@ -264,6 +281,7 @@ def main():
         sums = test_run_cancel_run(folder)
         test_errors(folder)
         test_output(folder, sums)
+        test_export(folder)
         test_compare(folder, sums)
         test_keyboard(folder)
         test_languages(folder)

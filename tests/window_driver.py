@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: the cfut authors
 #
-# Starts the window's program and works it as a screen reader or a keyboard does, through AT-SPI. Nothing here
-# sleeps for a while and hopes: whatever is waited for is looked at until it is there, and the time limit is
-# only what turns a hang into a failure.
+# Starts the window's program and works it as a screen reader or a keyboard does, through AT-SPI.
+# Nothing here sleeps for a while and hopes: whatever is waited for is looked at until it is
+# there, and the time limit is only what turns a hang into a failure.
 
 import os
 import subprocess
@@ -109,9 +109,9 @@ class Window:
 
     def __init__(self, program, *arguments, **environment):
         self.log = tempfile.TemporaryFile()
+        environment = {**os.environ, 'G_DEBUG': 'fatal-criticals', **environment}
         self.process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log,
-                                        env={**os.environ, 'G_DEBUG': 'fatal-criticals', **environment})
+                                        stdout=self.log, stderr=self.log, env=environment)
         self.desktop = Atspi.get_desktop(0)
         # What is cached here may be older than what is there.
         self.desktop.set_cache_mask(Atspi.Cache.NONE)
@@ -133,15 +133,20 @@ class Window:
         self.process.wait()
         self.log.close()
 
-    def find_frame(self):
+    def frames(self):
+        """The window, and the dialogs it has opened."""
         if self.process.poll() is not None:
             raise Timeout('the program ended: ' + self.read_log())
         for i in range(self.desktop.get_child_count()):
             application = self.desktop.get_child_at_index(i)
             if application is not None and application.get_process_id() == self.process.pid:
-                for k in range(application.get_child_count()):
-                    return application.get_child_at_index(k)
-        return None
+                return [application.get_child_at_index(k)
+                        for k in range(application.get_child_count())]
+        return []
+
+    def find_frame(self):
+        frames = self.frames()
+        return frames[0] if frames else None
 
     def read_log(self):
         self.log.seek(0)
@@ -209,11 +214,15 @@ class Window:
             return False
         wait_for(look, 'the action ' + action)
 
-    def focused(self):
-        for node in walk(self.frame):
+    def focused(self, start=None):
+        for node in walk(start or self.frame):
             if node.get_state_set().contains(Atspi.StateType.FOCUSED):
                 return node
         return None
+
+    def has_focus(self, name):
+        node = self.focused()
+        return node is not None and node.get_name() == name
 
     def key(self, keyval):
         Atspi.generate_keyboard_event(keyval, None, Atspi.KeySynthType.SYM)
@@ -225,7 +234,8 @@ class Window:
         bad = []
         for node in walk(self.frame, set()):
             name = (node.get_name() or '').strip()
-            if node.get_role() in CONTROLS and (name == '' or name.startswith(('Gtk', 'Adw', 'Demo'))):
+            named = name and not name.startswith(('Gtk', 'Adw', 'Demo'))
+            if node.get_role() in CONTROLS and not named:
                 bad.append('%s “%s”' % (node.get_role_name(), name))
         return bad
 
