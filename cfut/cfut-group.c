@@ -488,8 +488,9 @@ cfut_group_add_units (CfutGroup  *self,
  * cfut_group_add_many:
  * @self: a group
  * @futures: (array length=n_futures) (nullable): futures, settled or not
- * @units: (array length=n_futures) (nullable): the size of each; %NULL for one unit each
  * @n_futures: how many there are
+ * @units: (array length=n_units) (nullable): the size of each; %NULL for one unit each
+ * @n_units: how many @units there are, which is @n_futures or 0
  *
  * Adds futures in their order, as [method@Cfut.Group.add_units] does one by one, with one change of
  * the list.
@@ -499,11 +500,13 @@ cfut_group_add_units (CfutGroup  *self,
 void
 cfut_group_add_many (CfutGroup      *self,
                      CfutFuture    **futures,
+                     gsize           n_futures,
                      const guint64  *units,
-                     gsize           n_futures)
+                     gsize           n_units)
 {
   g_return_if_fail (CFUT_IS_GROUP (self));
   g_return_if_fail (futures != NULL || n_futures == 0);
+  g_return_if_fail (n_units == (units != NULL ? n_futures : 0));
   for (gsize i = 0; i < n_futures; i++)
     g_return_if_fail (CFUT_IS_FUTURE (futures[i]));
 

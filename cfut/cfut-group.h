@@ -30,8 +30,9 @@ void cfut_group_add_units (CfutGroup  *self,
 CFUT_AVAILABLE_IN_1_0
 void cfut_group_add_many (CfutGroup      *self,
                           CfutFuture    **futures,
+                          gsize           n_futures,
                           const guint64  *units,
-                          gsize           n_futures);
+                          gsize           n_units);
 CFUT_AVAILABLE_IN_1_0
 gboolean cfut_group_remove (CfutGroup  *self,
                             CfutFuture *future);

@@ -124,7 +124,8 @@ static void
 walk_job_flush (WalkJob *self)
 {
   cfut_group_add_many (self->group, (CfutFuture **) self->futures->pdata,
-                       (const guint64 *) (gpointer) self->units->data, self->futures->len);
+                       self->futures->len, (const guint64 *) (gpointer) self->units->data,
+                       self->units->len);
   g_ptr_array_set_size (self->futures, 0);
   g_array_set_size (self->units, 0);
   self->flushed_at = g_get_monotonic_time ();

@@ -384,7 +384,7 @@ change_call (gpointer data)
       cfut_group_add_units (call->group, call->futures[0], call->units[0]);
       break;
     case DO_ADD_MANY:
-      cfut_group_add_many (call->group, call->futures, call->units, call->n_futures);
+      cfut_group_add_many (call->group, call->futures, call->n_futures, call->units, call->n_futures);
       break;
     case DO_REMOVE:
       g_assert_true (cfut_group_remove (call->group, call->futures[0]));

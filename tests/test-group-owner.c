@@ -423,7 +423,7 @@ test_group_many (void)
   group_log_connect (&log, group);
   for (guint i = 0; i < n; i++)
     futures[i] = cfut_executor_submit (executor, test_task_count, &n_ran, NULL);
-  cfut_group_add_many (group, futures, NULL, n);
+  cfut_group_add_many (group, futures, n, NULL, 0);
   for (guint i = 0; i < n; i++)
     g_object_unref (futures[i]);
   g_free (futures);

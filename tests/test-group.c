@@ -26,7 +26,7 @@ test_group_empty (void)
   g_assert_cmpint (cfut_group_get_remaining_usec (group), ==, 0);
   g_assert_cmpuint (cfut_group_remove_settled (group), ==, 0);
   cfut_group_cancel (group);
-  cfut_group_add_many (group, NULL, NULL, 0);
+  cfut_group_add_many (group, NULL, 0, NULL, 0);
   test_iterate_ready (NULL);
   g_assert_cmpuint (log.n_all_done, ==, 0);
   group_log_clear (&log);
@@ -134,7 +134,7 @@ test_group_added_twice (void)
   group_log_connect (&log, group);
   g_ptr_array_add (log.mirror, g_object_ref (future));
   cfut_group_add (group, future);
-  cfut_group_add_many (group, twice, NULL, 2);
+  cfut_group_add_many (group, twice, 2, NULL, 0);
   g_assert_cmpuint (log.n_changes, ==, 0);
   g_assert_cmpuint (n_items (group), ==, 1);
   cfut_promise_resolve (promise, NULL);
@@ -144,7 +144,7 @@ test_group_added_twice (void)
   g_assert_true (cfut_group_remove (group, future));
   g_assert_false (cfut_group_remove (group, future));
   g_assert_cmpuint (n_items (group), ==, 0);
-  cfut_group_add_many (group, twice, NULL, 2);
+  cfut_group_add_many (group, twice, 2, NULL, 0);
   g_assert_cmpuint (n_items (group), ==, 1);
   assert_next (group, future);
   assert_next (group, NULL);
@@ -172,7 +172,7 @@ test_group_add_settled (void)
   cfut_promise_resolve (promises[0], NULL);
   reject (promises[1]);
   cfut_future_cancel (futures[2]);
-  cfut_group_add_many (group, futures, units, 3);
+  cfut_group_add_many (group, futures, 3, units, 3);
 
   g_assert_cmpuint (log.n_changes, ==, 1);
   g_assert_cmpuint (cfut_group_get_n_done (group), ==, 3);
