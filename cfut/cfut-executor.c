@@ -36,6 +36,42 @@
  * Since: 1.0
  */
 
+/**
+ * CfutExecutor::execute:
+ * @self: an executor
+ * @work: (transfer full): one piece of work
+ *
+ * Takes over one piece of work and returns without waiting for it. Sooner or later it is given to
+ * [method@Cfut.Work.run] on a thread of the implementation's choice, or to [method@Cfut.Work.reject], or
+ * dropped. Called on the submitting thread.
+ *
+ * Since: 1.0
+ */
+
+/**
+ * CfutExecutor::shutdown:
+ * @self: an executor
+ * @flags: what was asked for
+ *
+ * Stops as [method@Cfut.Executor.shutdown] describes it. Called once for each call of that, on its thread. It must
+ * not wait, as the base class does so.
+ *
+ * Since: 1.0
+ */
+
+/**
+ * CfutExecutor::get_counts:
+ * @self: an executor
+ * @n_pending: (out): how much work has not been started
+ * @n_running: (out): how much is running
+ * @n_completed: (out): how much has run to its end
+ *
+ * Counts the executor's work; called on any thread. Without an implementation the base class
+ * counts.
+ *
+ * Since: 1.0
+ */
+
 typedef struct {
   const CfutExecutorEngine *engine;
   CfutWorkLog *log;  /* (nullable): of a derived executor */

@@ -26,6 +26,7 @@
 #include "hash-run.h"
 
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "hash-read.h"
@@ -161,6 +162,19 @@ on_chunk_read (guint64    done,
   return cfut_task_checkpoint (task, error);
 }
 
+/* Threads that hash leave the processors to the one that draws, where there are not enough for all: on
+ * Linux a niceness is a thread's own. */
+static void
+yield_to_others (void)
+{
+#ifdef __linux__
+  static _Thread_local gboolean done;
+
+  if (!done)
+    done = setpriority (PRIO_PROCESS, 0, 10) == 0;
+#endif
+}
+
 static gboolean
 hash_file_task (CfutTask  *task,
                 gpointer   user_data,
@@ -170,6 +184,7 @@ hash_file_task (CfutTask  *task,
   g_autofree char *path = hash_file_dup_path (file);
   char sum[HASH_MAX_HEX_LENGTH + 1];
 
+  yield_to_others ();
   if (!hash_read_file (path, hash_file_get_algorithm (file), on_chunk_read, task, sum, error))
     return FALSE;
 
@@ -227,6 +242,7 @@ walk_task (CfutTask  *task,
   WalkJob *self = user_data;
   gboolean finished;
 
+  yield_to_others ();
   self->task = task;
   self->flushed_at = g_get_monotonic_time ();
   finished = hash_walk ((const char * const *) self->paths, &self->excluded, &funcs, self, error);

@@ -37,7 +37,9 @@ def read_figures(filename):
 
 
 def main():
-    base = tempfile.mkdtemp(prefix='cfut-fps-')
+    # In memory where that can be: a disk still busy with writing the files is not the window's doing.
+    memory = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+    base = tempfile.mkdtemp(prefix='cfut-fps-', dir=memory)
     folder, figures_file = os.path.join(base, 'files'), os.path.join(base, 'figures')
     try:
         os.mkdir(folder)
