@@ -37,7 +37,7 @@
  */
 
 /**
- * CfutExecutor::execute:
+ * CfutExecutorClass::execute:
  * @self: an executor
  * @work: (transfer full): one piece of work
  *
@@ -49,7 +49,7 @@
  */
 
 /**
- * CfutExecutor::shutdown:
+ * CfutExecutorClass::shutdown:
  * @self: an executor
  * @flags: what was asked for
  *
@@ -60,7 +60,7 @@
  */
 
 /**
- * CfutExecutor::get_counts:
+ * CfutExecutorClass::get_counts:
  * @self: an executor
  * @n_pending: (out): how much work has not been started
  * @n_running: (out): how much is running
