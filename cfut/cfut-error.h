@@ -29,9 +29,12 @@ G_BEGIN_DECLS
  * @CFUT_FUTURE_ERROR_ABANDONED: whoever was to settle the future dropped it: a promise or a
  *   [struct@Cfut.Work] was finalised unsettled
  * @CFUT_FUTURE_ERROR_SHUT_DOWN: the executor takes no more work
+ * @CFUT_FUTURE_ERROR_DEADLINE: a deadline of the future's own passed before it was started, or before it
+ *   ended
  * @CFUT_FUTURE_ERROR_DEADLOCK: the wait can never end, as it waits for its own thread
  * @CFUT_FUTURE_ERROR_BROKEN: the executor cannot run anything, for example as no thread
  *   could be made
+ * @CFUT_FUTURE_ERROR_QUEUE_FULL: the executor's queue has reached its limit
  * @CFUT_FUTURE_ERROR_INVALID_STATE: the future has not settled, or holds no error or no value of
  *   the kind that was asked for
  *
@@ -44,8 +47,10 @@ typedef enum {
   CFUT_FUTURE_ERROR_CALLBACK_FAILED,
   CFUT_FUTURE_ERROR_ABANDONED,
   CFUT_FUTURE_ERROR_SHUT_DOWN,
+  CFUT_FUTURE_ERROR_DEADLINE,
   CFUT_FUTURE_ERROR_DEADLOCK,
   CFUT_FUTURE_ERROR_BROKEN,
+  CFUT_FUTURE_ERROR_QUEUE_FULL,
   CFUT_FUTURE_ERROR_INVALID_STATE
 } CfutFutureError;
 

@@ -19,6 +19,8 @@
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
+#include "cfut-group.h"
+#include "cfut-request-private.h"
 #include "cfut-wait-private.h"
 #include "cfut-work-private.h"
 
@@ -361,6 +363,47 @@ cfut_executor_submit (CfutExecutor   *self,
   g_return_val_if_fail (func != NULL, NULL);
 
   task = cfut_task_new (func, user_data, destroy);
+  executor_get (self)->engine->enqueue (self, g_object_ref (task));
+  cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
+
+  return (CfutFuture *) task;
+}
+
+/**
+ * cfut_executor_submit_full:
+ * @self: an executor
+ * @request: (nullable): how; it is only read, and may be changed or used again after
+ * @func: (scope notified) (closure user_data) (destroy destroy): what to run
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data, on the main context of this call
+ *
+ * Has a function run, like [method@Cfut.Executor.submit], in the way that @request says.
+ *
+ * Returns: (transfer full): the future
+ *
+ * Since: 1.0
+ */
+CfutFuture *
+cfut_executor_submit_full (CfutExecutor   *self,
+                           CfutRequest    *request,
+                           CfutTaskFunc    func,
+                           gpointer        user_data,
+                           GDestroyNotify  destroy)
+{
+  CfutTask *task;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
+  g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+
+  if (request == NULL)
+    return cfut_executor_submit (self, func, user_data, destroy);
+
+  task = cfut_task_new (func, user_data, destroy);
+  if (request->name != NULL)
+    cfut_future_set_name (CFUT_FUTURE (task), request->name);
+  if (request->group != NULL)
+    cfut_group_add (request->group, CFUT_FUTURE (task));
   executor_get (self)->engine->enqueue (self, g_object_ref (task));
   cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
 

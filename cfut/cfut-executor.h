@@ -58,6 +58,13 @@ CfutFuture *cfut_executor_submit (CfutExecutor   *self,
                                   GDestroyNotify  destroy) G_GNUC_WARN_UNUSED_RESULT;
 
 CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_executor_submit_full (CfutExecutor   *self,
+                                       CfutRequest    *request,
+                                       CfutTaskFunc    func,
+                                       gpointer        user_data,
+                                       GDestroyNotify  destroy) G_GNUC_WARN_UNUSED_RESULT;
+
+CFUT_AVAILABLE_IN_1_0
 gboolean cfut_executor_shutdown (CfutExecutor       *self,
                                  CfutShutdownFlags   flags,
                                  gint64              timeout_usec,

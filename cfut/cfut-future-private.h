@@ -70,6 +70,14 @@ cfut_future_peek_extra (CfutFuture *self)
   return atomic_load_explicit (&self->extra, memory_order_acquire);
 }
 
+/* Its error will not be reported as one that nobody looked at. */
+static inline void
+cfut_future_observe (CfutFuture *self)
+{
+  if (!(cfut_cell_load (&self->cell) & CFUT_CELL_OBSERVED))
+    cfut_cell_set_flags (&self->cell, CFUT_CELL_OBSERVED);
+}
+
 CfutFutureExtra *cfut_future_get_extra   (CfutFuture       *self);
 
 /* On the owner's context: what a handler hears. */

@@ -22,6 +22,9 @@ typedef struct _CfutWork CfutWork;
 typedef struct _CfutExecutor CfutExecutor;
 typedef struct _CfutThreadExecutor CfutThreadExecutor;
 typedef struct _CfutGroup CfutGroup;
+typedef struct _CfutRequest CfutRequest;
+typedef struct _CfutMap CfutMap;
+typedef struct _CfutRateLimit CfutRateLimit;
 
 /**
  * CfutState:
@@ -94,10 +97,25 @@ typedef enum { /*< flags >*/
   CFUT_SHUTDOWN_CANCEL_RUNNING = 1 << 2
 } CfutShutdownFlags;
 
+/**
+ * CfutWhenFull:
+ * @CFUT_WHEN_FULL_REJECT: the future is rejected at once, with %CFUT_FUTURE_ERROR_QUEUE_FULL
+ * @CFUT_WHEN_FULL_BLOCK: the submitting thread is blocked until there is room
+ *
+ * What a submission to an executor does whose queue has reached its limit.
+ *
+ * Since: 1.0
+ */
+typedef enum {
+  CFUT_WHEN_FULL_REJECT,
+  CFUT_WHEN_FULL_BLOCK
+} CfutWhenFull;
+
 #define CFUT_TYPE_STATE (cfut_state_get_type ())
 #define CFUT_TYPE_CALLBACK_FLAGS (cfut_callback_flags_get_type ())
 #define CFUT_TYPE_RETURN_WHEN (cfut_return_when_get_type ())
 #define CFUT_TYPE_SHUTDOWN_FLAGS (cfut_shutdown_flags_get_type ())
+#define CFUT_TYPE_WHEN_FULL (cfut_when_full_get_type ())
 
 CFUT_AVAILABLE_IN_1_0
 GType cfut_state_get_type (void) G_GNUC_CONST;
@@ -107,6 +125,8 @@ CFUT_AVAILABLE_IN_1_0
 GType cfut_return_when_get_type (void) G_GNUC_CONST;
 CFUT_AVAILABLE_IN_1_0
 GType cfut_shutdown_flags_get_type (void) G_GNUC_CONST;
+CFUT_AVAILABLE_IN_1_0
+GType cfut_when_full_get_type (void) G_GNUC_CONST;
 
 /**
  * CfutTaskFunc:
@@ -129,6 +149,63 @@ GType cfut_shutdown_flags_get_type (void) G_GNUC_CONST;
 typedef gboolean (*CfutTaskFunc) (CfutTask  *task,
                                   gpointer   user_data,
                                   GError   **error);
+
+/**
+ * CfutRangeFunc:
+ * @task: the task that is running
+ * @begin: the first index of this part
+ * @end: the first index behind it
+ * @user_data: the data given with the call
+ * @error: return location for an error
+ *
+ * A function that does a part of a range of indexes. It is called on threads of the executor, on several at
+ * once.
+ *
+ * Returns: whether it succeeded
+ *
+ * Since: 1.0
+ */
+typedef gboolean (*CfutRangeFunc) (CfutTask  *task,
+                                   guint64    begin,
+                                   guint64    end,
+                                   gpointer   user_data,
+                                   GError   **error);
+
+/**
+ * CfutMapFunc:
+ * @task: the task that is running, which is the item's future
+ * @index: which item
+ * @user_data: the data given with the call
+ * @error: return location for an error
+ *
+ * A function that does one item of a map; like [callback@Cfut.TaskFunc]. It is called on threads of
+ * the executor, on several at once.
+ *
+ * Returns: whether the item succeeded
+ *
+ * Since: 1.0
+ */
+typedef gboolean (*CfutMapFunc) (CfutTask  *task,
+                                 guint64    index,
+                                 gpointer   user_data,
+                                 GError   **error);
+
+/**
+ * CfutChainFunc:
+ * @settled: the future, which has settled
+ * @user_data: the data given with the call
+ * @error: return location for an error
+ *
+ * What follows a settled future. It is called on the main context of who chained it.
+ *
+ * Returns: (transfer full) (nullable): the future that the chained one is settled like; %NULL rejects
+ *   the chained one with @error
+ *
+ * Since: 1.0
+ */
+typedef CfutFuture *(*CfutChainFunc) (CfutFuture  *settled,
+                                      gpointer     user_data,
+                                      GError     **error);
 
 /**
  * CfutCallback:

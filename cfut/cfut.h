@@ -17,5 +17,11 @@
 #include <cfut/cfut-executor.h>
 #include <cfut/cfut-thread-executor.h>
 #include <cfut/cfut-group.h>
+#include <cfut/cfut-request.h>
+#include <cfut/cfut-rate-limit.h>
+#include <cfut/cfut-map.h>
+#include <cfut/cfut-combine.h>
+#include <cfut/cfut-interop.h>
+#include <cfut/cfut-debug.h>
 
 #undef CFUT_INSIDE

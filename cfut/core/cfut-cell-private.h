@@ -56,6 +56,9 @@ struct _CfutNode {
 #define CFUT_CELL_THROTTLED        0x0200u  /* a delayed notification will come: no need to schedule */
 #define CFUT_CELL_REAPED           0x0800u  /* what the task was given was released */
 #define CFUT_CELL_QUEUED           0x0400u  /* an executor's queue holds it, and counts it */
+#define CFUT_CELL_ENTERED          0x1000u  /* its function is on a thread's stack */
+#define CFUT_CELL_OBSERVED         0x2000u  /* somebody has seen, or will see, what it came to */
+#define CFUT_CELL_PAUSED           0x4000u  /* not to be started, and to stop at its next checkpoint */
 /* How many references the delivery queue drops besides the one of the presence. */
 #define CFUT_CELL_RELEASE_SHIFT    24
 #define CFUT_CELL_RELEASE_ONE      (1u << CFUT_CELL_RELEASE_SHIFT)

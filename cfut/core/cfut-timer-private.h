@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct _CfutTimer CfutTimer;
+
+/* Something that is to happen at a time, once. Embedded; the embedder lives as long as it is armed, and holds a
+ * reference of its own for that. */
+struct _CfutTimer {
+  CfutTimer *next;
+  CfutTimer **link;   /* what points to it; NULL: not armed */
+  gint64 at_usec;
+
+  /* On the timer's thread, outside of any lock of the timer's; quick, and nothing of a user's. The timer is disarmed by then,
+   * and may be armed again from there. */
+  void (*fire) (CfutTimer *self);
+};
+
+/* Any thread. It must not be armed. */
+void     cfut_timer_arm    (CfutTimer *self,
+                            gint64     at_usec);
+/* Any thread. FALSE: it was not armed: it has fired, or is about to. */
+gboolean cfut_timer_disarm (CfutTimer *self);
+
+G_END_DECLS
