@@ -91,7 +91,10 @@ future_call_back (CfutFuture *self)
   while ((node = (CallbackNode *) cfut_cell_take_context_node (&self->cell, NULL)) != NULL)
     {
       if (node->node.klass == &context_node_class)
-        node->callback (self, node->user_data);
+        {
+          cfut_future_observe_failure (self);
+          node->callback (self, node->user_data);
+        }
       callback_node_free (node);
     }
 }
@@ -174,6 +177,8 @@ future_announce (CfutFuture *self,
       cfut_cell_set_flags (&self->cell, CFUT_CELL_ANNOUNCED);
       if (future_has_handlers (self))
         {
+          if (cfut_cell_state (word) == CFUT_STATE_REJECTED && cfut_future_has_observers (self))
+            cfut_future_observe (self);
           future_notify (self, cfut_cell_state (word));
           cfut_future_emit_done (self);
         }
@@ -493,6 +498,7 @@ direct_node_settled (CfutNode   *node,
 {
   CallbackNode *self = (CallbackNode *) node;
 
+  cfut_future_observe_failure (future);
   self->callback (future, self->user_data);
 
   if (self->destroy == NULL)

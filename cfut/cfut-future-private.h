@@ -62,6 +62,8 @@ struct _CfutFutureClass {
   void (*released) (CfutFuture *self);
   /* Cancelled while it stood in a queue: called under the cell's lock, to keep the accounts. */
   void (*unqueued) (CfutFuture *self);
+  /* (nullable): what it runs, to be named in reports, never to be called. */
+  gpointer (*get_function) (CfutFuture *self);
 };
 
 static inline CfutFutureExtra *
@@ -78,12 +80,22 @@ cfut_future_observe (CfutFuture *self)
     cfut_cell_set_flags (&self->cell, CFUT_CELL_OBSERVED);
 }
 
+/* The same, by somebody to whom it may be shown well: only a failure is ever asked about. */
+static inline void
+cfut_future_observe_failure (CfutFuture *self)
+{
+  if (G_UNLIKELY (cfut_cell_state (cfut_cell_load (&self->cell)) == CFUT_STATE_REJECTED))
+    cfut_future_observe (self);
+}
+
 CfutFutureExtra *cfut_future_get_extra   (CfutFuture       *self);
 
 /* On the owner's context: what a handler hears. */
 void        cfut_future_notify           (CfutFuture       *self,
                                           CfutFutureDirty   dirty);
 void        cfut_future_emit_done        (CfutFuture       *self);
+/* A handler of `done`, or of the notification of `state`. */
+gboolean    cfut_future_has_observers    (CfutFuture       *self);
 
 extern const CfutItemClass cfut_future_item_class;
 void        cfut_future_changed          (CfutFuture       *self);

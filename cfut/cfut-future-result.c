@@ -27,7 +27,8 @@
  * @cancellable: (nullable): ends the wait, not the future
  * @error: return location for an error
  *
- * Blocks until the future has settled, however it did.
+ * Blocks until the future has settled, however it did. That says nothing of its result: a failure counts as seen only
+ * when that or the error is asked for.
  *
  * May be called on any thread. On the thread of a main loop it blocks that loop; prefer
  * [method@Cfut.Future.wait_async], a callback or [signal@Cfut.Future::done] there. A task that waits for itself
@@ -136,7 +137,7 @@ cfut_future_wait_finish (CfutFuture    *self,
  *
  * %NULL without an error means that the future was resolved without a value: test the error,
  * not the pointer. The value is immutable and lives as long as the caller holds the future. May be called on
- * any thread; it waits like [method@Cfut.Future.wait].
+ * any thread; it waits like [method@Cfut.Future.wait]. A failure counts as seen, also where @error is %NULL.
  *
  * Errors: the error of the future when it was rejected; %G_IO_ERROR_CANCELLED when it was cancelled;
  * %G_IO_ERROR_TIMED_OUT when it has not settled in time, after which it may be asked again.
@@ -378,7 +379,7 @@ cfut_future_result_boolean (CfutFuture  *self,
  * @self: a future
  *
  * Returns the error that the future was rejected with, or %G_IO_ERROR_CANCELLED when it
- * was cancelled. Does not wait. May be called on any thread.
+ * was cancelled. Does not wait. May be called on any thread. The failure is not reported as unseen after this.
  *
  * Returns: (transfer full) (nullable): a copy of the error; %NULL if there is none (yet)
  *
@@ -394,6 +395,8 @@ cfut_future_dup_error (CfutFuture *self)
   state = cfut_cell_state (cfut_cell_load (&self->cell));
   if (state != CFUT_STATE_REJECTED && state != CFUT_STATE_CANCELLED)
     return NULL;
+
+  cfut_future_observe_failure (self);
 
   /* Most cancelled futures have none of their own, and nobody asks. */
   if (self->value.g_type == G_TYPE_INVALID)

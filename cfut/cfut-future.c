@@ -22,6 +22,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-debug-private.h"
 #include "cfut-future-private.h"
 
 /**
@@ -36,6 +37,13 @@
  * signals, notifications and callbacks come on that context, in this order: last progress, `state`,
  * [signal@Cfut.Future::done], callbacks, [method@Cfut.Future.wait_async]. All methods may be called on
  * any thread, and getters always tell the present.
+ *
+ * A failure that nobody saw is reported: when a rejected future is finalised and neither its result nor its
+ * error was asked for, no handler of `done` or of the notification of `state` was called, no callback, nothing
+ * that was chained to it, and no group has handed it out or emitted it, a message is logged (domain `cfut`,
+ * %G_LOG_LEVEL_MESSAGE) with its name, or its type and function where it has none, and with its error. To have
+ * waited for it is not to have seen it, nor is its state. Cancelled futures are never reported. Of more than 20
+ * in a second the log tells only how many there were.
  *
  * Since: 1.0
  */
@@ -73,11 +81,39 @@ cfut_future_emit_done (CfutFuture *self)
   g_signal_emit (self, done_signal, 0);
 }
 
+gboolean
+cfut_future_has_observers (CfutFuture *self)
+{
+  static guint notify_signal;
+
+  if (notify_signal == 0)
+    notify_signal = g_signal_lookup ("notify", G_TYPE_OBJECT);
+
+  return g_signal_has_handler_pending (self, done_signal, 0, FALSE) ||
+         g_signal_has_handler_pending (self, notify_signal, 0, FALSE) ||
+         g_signal_has_handler_pending (self, notify_signal, g_quark_from_static_string ("state"), FALSE);
+}
+
+static void
+future_report (CfutFuture *self)
+{
+  CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+  CfutFutureExtra *extra = cfut_future_peek_extra (self);
+
+  cfut_report_unobserved (extra != NULL ? extra->name : NULL, G_OBJECT_TYPE_NAME (self),
+                          klass->get_function != NULL ? klass->get_function (self) : NULL,
+                          g_value_get_boxed (&self->value));
+}
+
 static void
 cfut_future_finalize (GObject *object)
 {
   CfutFuture *self = (CfutFuture *) object;
   CfutFutureExtra *extra = cfut_future_peek_extra (self);
+  guint word = cfut_cell_load (&self->cell);
+
+  if (G_UNLIKELY (cfut_cell_state (word) == CFUT_STATE_REJECTED && !(word & CFUT_CELL_OBSERVED)))
+    future_report (self);
 
   cfut_future_reap_submitted (self);
   cfut_future_drop_callbacks (self);

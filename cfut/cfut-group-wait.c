@@ -295,6 +295,8 @@ cfut_group_next (CfutGroup     *self,
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   group_request (self, CFUT_GROUP_REQUEST_NEXT, timeout_usec, cancellable, &future, error);
+  if (future != NULL)
+    cfut_future_observe_failure (future);
   return future;
 }
 
@@ -348,12 +350,17 @@ cfut_group_next_finish (CfutGroup     *self,
                         GAsyncResult  *result,
                         GError       **error)
 {
+  CfutFuture *future;
+
   g_return_val_if_fail (CFUT_IS_GROUP (self), NULL);
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (g_async_result_is_tagged (result, cfut_group_next_async), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return g_task_propagate_pointer (G_TASK (result), error);
+  future = g_task_propagate_pointer (G_TASK (result), error);
+  if (future != NULL)
+    cfut_future_observe_failure (future);
+  return future;
 }
 
 /**

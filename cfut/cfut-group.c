@@ -165,6 +165,7 @@ group_announce (CfutGroup *self)
       future = cfut_group_core_next_announced (self->core, &has_changes);
       if (future != NULL)
         {
+          cfut_future_observe_failure (future);
           g_signal_emit (self, signals[SIGNAL_FUTURE_DONE], 0, future);
           cfut_future_release (future);
         }

@@ -53,6 +53,12 @@ cfut_task_unqueued (CfutFuture *future)
     cfut_pool_count_unqueued (self->pool);
 }
 
+static gpointer
+cfut_task_get_function (CfutFuture *future)
+{
+  return (gpointer) ((CfutTask *) future)->func;
+}
+
 static void
 cfut_task_class_init (CfutTaskClass *klass)
 {
@@ -60,6 +66,7 @@ cfut_task_class_init (CfutTaskClass *klass)
 
   future_class->released = cfut_task_released;
   future_class->unqueued = cfut_task_unqueued;
+  future_class->get_function = cfut_task_get_function;
 }
 
 static void

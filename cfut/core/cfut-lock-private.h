@@ -21,6 +21,7 @@ typedef enum {
   CFUT_LOCK_WAIT,      /* the sources of waits in a main loop */
   CFUT_LOCK_POOL,      /* a pool's idle workers and slots */
   CFUT_LOCK_SPARE,     /* owners that may be used again */
+  CFUT_LOCK_REPORT,    /* how many failures were told of in this second */
   CFUT_LOCK_PARKER     /* one thread's sleep; nothing comes after it */
 } CfutLock;
 
