@@ -12,4 +12,9 @@
 
 G_BEGIN_DECLS
 
+CFUT_AVAILABLE_IN_1_0
+char    *cfut_debug_dump_futures  (void);
+CFUT_AVAILABLE_IN_1_0
+guint64  cfut_debug_get_n_futures (void);
+
 G_END_DECLS

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/cfut-cell-private.h"
+#include "core/cfut-debug-private.h"
 #include "core/cfut-delivery-private.h"
 #include "cfut-future.h"
 
@@ -66,6 +67,8 @@ struct _CfutFutureClass {
   gpointer (*get_function) (CfutFuture *self);
 };
 
+#define CFUT_DEBUG_TRACKS_FUTURES (CFUT_DEBUG_FUTURES | CFUT_DEBUG_STATES)
+
 static inline CfutFutureExtra *
 cfut_future_peek_extra (CfutFuture *self)
 {
@@ -104,6 +107,14 @@ void        cfut_future_drop_callbacks   (CfutFuture       *self);
 /* Frees it on the owner's context; it is empty after. */
 void        cfut_future_discard_value    (CfutFuture       *self,
                                           GValue           *value);
+
+/* With CFUT_DEBUG, see cfut-debug.c. A running future is let go on its owner's context by _settled. */
+void        cfut_future_debug_made       (CfutFuture       *self);
+void        cfut_future_debug_gone       (CfutFuture       *self);
+void        cfut_future_debug_started    (CfutFuture       *self);
+void        cfut_future_debug_settled    (CfutFuture       *self,
+                                          CfutState         to);
+char       *cfut_future_debug_describe   (CfutFuture       *self);
 
 void        cfut_future_init_owner       (CfutFuture       *self,
                                           CfutOwner        *owner);

@@ -67,7 +67,11 @@ cfut_future_wait (CfutFuture    *self,
       return FALSE;
     }
 
+  if (G_UNLIKELY (cfut_debug_flags != 0))
+    cfut_debug_begin_wait (cfut_future_debug_describe (self));
   wake = cfut_cell_block (&self->cell, cfut_deadline_from_timeout (timeout_usec), cancellable);
+  if (G_UNLIKELY (cfut_debug_flags != 0))
+    cfut_debug_end_wait ();
   if (wake == CFUT_WAKE_FIRED)
     return TRUE;
 

@@ -84,6 +84,22 @@ future_unqueue (CfutFuture *self,
     klass->unqueued (self);
 }
 
+/* Around what settles, with CFUT_DEBUG=states: keeps the future, which is the owner's to drop after it. */
+static inline void
+debug_will_settle (CfutFuture *self)
+{
+  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_STATES))
+    g_object_ref (self);
+}
+
+static inline void
+debug_has_settled (CfutFuture *self,
+                   CfutState   to)
+{
+  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_STATES))
+    cfut_future_debug_settled (self, to);
+}
+
 static gboolean
 future_settle_below (CfutFuture *self,
                      CfutState   below,
@@ -110,7 +126,9 @@ future_settle_below (CfutFuture *self,
   future_unqueue (self, before);
 
   g_object_ref (self);
+  debug_will_settle (self);
   before = cfut_cell_settle_locked (&self->cell, to, nodes);
+  debug_has_settled (self, to);
   future_settled (self, to, before, nodes);
   return TRUE;
 }
@@ -138,6 +156,8 @@ cfut_future_start (CfutFuture *self)
   if (!cfut_cell_start (&self->cell))
     return FALSE;
 
+  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
+    cfut_future_debug_started (self);
   cfut_future_changed (self);
   return TRUE;
 }
@@ -167,8 +187,10 @@ cfut_future_finish_run (CfutFuture *self,
   CfutState state = state_after_run (self, success, &error);
   guint before;
 
+  debug_will_settle (self);
   if (error == NULL && cfut_cell_try_settle (&self->cell, state, &before))
     {
+      debug_has_settled (self, state);
       if (!(before & CFUT_CELL_SCHEDULED))
         cfut_owner_push (self->owner, &self->item);
       return;
@@ -182,6 +204,8 @@ cfut_future_finish_run (CfutFuture *self,
     {
       cfut_cell_unlock (&self->cell);
       g_clear_error (&error);
+      if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_STATES))
+        cfut_future_release (self);
       cfut_future_release (self);
       return;
     }
@@ -189,6 +213,7 @@ cfut_future_finish_run (CfutFuture *self,
   if (error != NULL)
     value_take_error (&self->value, error);
   before = cfut_cell_settle_locked (&self->cell, state, nodes);
+  debug_has_settled (self, state);
   future_settled (self, state, before, nodes);
 }
 
@@ -267,6 +292,8 @@ cfut_future_init_owner (CfutFuture *self,
                         CfutOwner  *owner)
 {
   self->owner = cfut_owner_ref (owner);
+  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
+    cfut_future_debug_made (self);
 }
 
 /**
@@ -309,7 +336,9 @@ cfut_future_cancel (CfutFuture *self)
     {
       g_object_ref (self);
       future_unqueue (self, word);
+      debug_will_settle (self);
       word = cfut_cell_settle_locked (&self->cell, CFUT_STATE_CANCELLED, nodes);
+      debug_has_settled (self, CFUT_STATE_CANCELLED);
       future_settled (self, CFUT_STATE_CANCELLED, word, nodes);
     }
   else

@@ -22,7 +22,6 @@
 
 #include <glib/gi18n-lib.h>
 
-#include "core/cfut-debug-private.h"
 #include "cfut-future-private.h"
 
 /**
@@ -112,6 +111,8 @@ cfut_future_finalize (GObject *object)
   CfutFutureExtra *extra = cfut_future_peek_extra (self);
   guint word = cfut_cell_load (&self->cell);
 
+  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
+    cfut_future_debug_gone (self);
   if (G_UNLIKELY (cfut_cell_state (word) == CFUT_STATE_REJECTED && !(word & CFUT_CELL_OBSERVED)))
     future_report (self);
 

@@ -2,34 +2,52 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What the library says unasked: failures that nobody saw.
+/* CFUT_DEBUG: what the library tells about itself on stderr when it is asked to.
  *
- * They go to the log at the level of messages. A flood is cut short: REPORTS_PER_SECOND in a second one by one, then
- * how many more there were, with the next report after that second, or from the default main context, or when
- * the program exits.
+ * The variable is read when the library is loaded, and names keys: futures, states, delivery, pools, or all; help
+ * lists them. Each line of a trace has the key, the time and the thread. With any key a blocking wait that holds
+ * the default main context for long is warned of, once for each thing that is waited for.
  *
  * Threads: any.
- * Locks: report_lock, which guards the count of this second's reports. Nothing is logged under it.
- * Owns: nothing.
+ * Locks: warned_lock, which guards the set of what was warned of.
+ * Owns: that set, for ever; a thread's own description of what it is about to wait for.
  * Invariants:
- * 1. Each failure is either told or counted, and each count is told once.
- * Not here: which failures were seen (cfut-future.c). */
+ * 1. cfut_debug_flags never changes once the library is loaded.
+ * 2. Without the variable a trace costs one look at it, and nothing is kept.
+ * Not here: the table of live futures (cfut-debug.c); failures that nobody saw (cfut-report.c). */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
 
-#define REPORTS_PER_SECOND 20
+static const GDebugKey keys[] = {
+  { "futures", CFUT_DEBUG_FUTURES },
+  { "states", CFUT_DEBUG_STATES },
+  { "delivery", CFUT_DEBUG_DELIVERY },
+  { "pools", CFUT_DEBUG_POOLS },
+};
 
-static GMutex report_lock;
-static gint64 report_second;
-static guint n_reported;
-static guint64 n_held_back;
-static gboolean report_at_exit;
+guint cfut_debug_flags;
+
+static GMutex warned_lock;
+static GHashTable *warned;
+static __thread char *waiting_for;
+
+/* Before main, so that nobody has to look whether it was done. */
+static void __attribute__ ((constructor))
+debug_init (void)
+{
+  const char *value = g_getenv ("CFUT_DEBUG");
+
+  if (value != NULL)
+    cfut_debug_flags = g_parse_debug_string (value, keys, G_N_ELEMENTS (keys));
+}
 
 /* A function without a symbol is told by its place in its file, for addr2line. */
 static char *
@@ -65,94 +83,74 @@ cfut_debug_describe (const char *name,
   return g_strdup_printf ("a %s of function %s", type_name, symbol);
 }
 
-static void
-tell_held_back (guint64 n)
+char *
+cfut_debug_describe_thread (void)
 {
-  if (n > 0)
-    g_message ("... and %" G_GUINT64_FORMAT " more failures that nobody saw", n);
+  char name[16] = "";
+
+  pthread_getname_np (pthread_self (), name, sizeof (name));
+  return g_strdup_printf ("%s %ld", name, (long) syscall (SYS_gettid));
 }
 
-static guint64
-take_held_back (void)
+/* One line, written at once. */
+void
+cfut_debug_trace (CfutDebugFlags  key,
+                  const char     *format,
+                  ...)
 {
-  guint64 n;
+  g_autofree char *thread = cfut_debug_describe_thread ();
+  g_autoptr (GString) line = g_string_new ("cfut ");
+  const char *name = "";
+  gint64 now = g_get_monotonic_time ();
+  va_list args;
 
-  cfut_lock (&report_lock, CFUT_LOCK_REPORT);
-  n = n_held_back;
-  n_held_back = 0;
-  cfut_unlock (&report_lock, CFUT_LOCK_REPORT);
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++)
+    if (keys[i].value == key)
+      name = keys[i].key;
 
-  return n;
-}
+  g_string_append_printf (line, "%s %" G_GINT64_FORMAT ".%06d [%s] ", name, now / G_USEC_PER_SEC,
+                          (int) (now % G_USEC_PER_SEC), thread);
+  va_start (args, format);
+  g_string_append_vprintf (line, format, args);
+  va_end (args);
+  g_string_append_c (line, '\n');
 
-static gboolean
-on_second_over (gpointer data)
-{
-  tell_held_back (take_held_back ());
-  return G_SOURCE_REMOVE;
-}
-
-static void
-on_exit_report (void)
-{
-  tell_held_back (take_held_back ());
-}
-
-/* TRUE: tell it. @held_back: how many of an earlier second are to be told of first. */
-static gboolean
-report_begin (guint64 *held_back)
-{
-  gint64 second = g_get_monotonic_time () / G_USEC_PER_SEC;
-  gboolean tell;
-  gboolean first = FALSE;
-  gboolean at_exit = FALSE;
-
-  *held_back = 0;
-  cfut_lock (&report_lock, CFUT_LOCK_REPORT);
-  if (second != report_second)
-    {
-      report_second = second;
-      n_reported = 0;
-      *held_back = n_held_back;
-      n_held_back = 0;
-    }
-
-  tell = n_reported < REPORTS_PER_SECOND;
-  if (tell)
-    {
-      n_reported++;
-    }
-  else
-    {
-      first = n_held_back++ == 0;
-      at_exit = !report_at_exit;
-      report_at_exit = TRUE;
-    }
-  cfut_unlock (&report_lock, CFUT_LOCK_REPORT);
-
-  if (at_exit)
-    atexit (on_exit_report);
-  if (first)
-    g_timeout_add_seconds (1, on_second_over, NULL);
-
-  return tell;
+  if (write (STDERR_FILENO, line->str, line->len) < 0)
+    return;
 }
 
 void
-cfut_report_unobserved (const char   *name,
-                        const char   *type_name,
-                        gpointer      function,
-                        const GError *error)
+cfut_debug_begin_wait (char *what)
 {
-  g_autofree char *what = NULL;
-  guint64 held_back;
-  gboolean tell = report_begin (&held_back);
+  g_free (waiting_for);
+  waiting_for = what;
+}
 
-  tell_held_back (held_back);
-  if (!tell)
-    return;
+void
+cfut_debug_end_wait (void)
+{
+  g_clear_pointer (&waiting_for, g_free);
+}
 
-  what = cfut_debug_describe (name, type_name, function);
-  g_message ("Nobody saw that %s failed: %s (%s, %d)", what, error->message,
-             g_quark_to_string (error->domain), error->code);
+gboolean
+cfut_debug_holds_default_context (void)
+{
+  return g_main_depth () > 0 && g_main_context_is_owner (g_main_context_default ());
+}
+
+void
+cfut_debug_warn_of_wait (void)
+{
+  const char *what = waiting_for != NULL ? waiting_for : "a group or an executor";
+  gboolean is_new;
+
+  cfut_lock (&warned_lock, CFUT_LOCK_REPORT);
+  if (warned == NULL)
+    warned = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  is_new = g_hash_table_add (warned, g_strdup (what));
+  cfut_unlock (&warned_lock, CFUT_LOCK_REPORT);
+
+  if (is_new)
+    g_warning ("The default main context is held by a blocking wait for %s, which has lasted %d ms so far: "
+               "use the asynchronous form", what, CFUT_DEBUG_LONG_WAIT_USEC / 1000);
 }

@@ -30,6 +30,7 @@
  *    wake-up, and lifts the main source to redraw's own priority if it was not served in time.
  * Not here: what items are; what an owner's thread does for itself (cfut-owner.c). */
 
+#include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
 #include "core/cfut-delivery-struct-private.h"
 #include "core/cfut-thread-private.h"
@@ -222,6 +223,7 @@ static void
 delivery_slice (CfutDelivery *self)
 {
   gint64 until = g_get_monotonic_time () + SLICE_USEC;
+  guint n_items = 0;
   CfutOwner *owner;
 
   delivery_run_delayed (self);
@@ -235,6 +237,7 @@ delivery_slice (CfutDelivery *self)
       while (in_time && (item = cfut_owner_take (owner)) != NULL)
         {
           item->klass->deliver (item, mode);
+          n_items++;
           in_time = g_get_monotonic_time () < until;
         }
 
@@ -253,6 +256,10 @@ delivery_slice (CfutDelivery *self)
       if (!in_time)
         break;
     }
+
+  CFUT_TRACE (DELIVERY, "slice of context %p: %u items in %" G_GINT64_FORMAT " us%s%s", self->key, n_items,
+              g_get_monotonic_time () - until + SLICE_USEC, owner != NULL ? ", more to come" : "",
+              self->lifted ? ", at the priority of redrawing" : "");
 }
 
 static gboolean
@@ -343,6 +350,8 @@ guard_dispatch (GSource     *source,
   g_source_set_ready_time (source, -1);
   if (delivery_has_work (self) && !self->lifted)
     {
+      CFUT_TRACE (DELIVERY, "context %p: not served for %d ms, to the priority of redrawing", self->key,
+                  STARVED_USEC / 1000);
       self->lifted = TRUE;
       g_source_set_priority (self->source, REDRAW_PRIORITY);
     }
@@ -364,6 +373,7 @@ on_context_gone (gpointer data)
   CfutOwner *ready;
   CfutDelayed *delayed;
 
+  CFUT_TRACE (DELIVERY, "context %p is gone", self->key);
   cfut_lock (&registry_lock, CFUT_LOCK_REGISTRY);
   cfut_lock (&self->lock, CFUT_LOCK_DELIVERY);
   if (self->context != NULL)

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * them runs code of a user's. A GMainContext's own lock comes after DELIVERY and WAIT, and is never held when
  * one of these is taken: GLib gives it up before it calls us. */
 typedef enum {
+  CFUT_LOCK_FUTURES,   /* the table of live futures, with CFUT_DEBUG */
   CFUT_LOCK_GROUP,     /* a group's members and counters */
   CFUT_LOCK_LOG,       /* the open work of a derived executor */
   CFUT_LOCK_HANDLE,    /* whether a pool is there still */
@@ -21,7 +22,7 @@ typedef enum {
   CFUT_LOCK_WAIT,      /* the sources of waits in a main loop */
   CFUT_LOCK_POOL,      /* a pool's idle workers and slots */
   CFUT_LOCK_SPARE,     /* owners that may be used again */
-  CFUT_LOCK_REPORT,    /* how many failures were told of in this second */
+  CFUT_LOCK_REPORT,    /* what was told of and warned of */
   CFUT_LOCK_PARKER     /* one thread's sleep; nothing comes after it */
 } CfutLock;
 

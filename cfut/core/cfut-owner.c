@@ -16,6 +16,7 @@
  * 3. A context is touched only where it is certain to live: it is this thread's default, or the global one.
  * Not here: the sources of a context (cfut-delivery.c). */
 
+#include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
 #include "core/cfut-delivery-struct-private.h"
 #include "core/cfut-thread-private.h"
@@ -58,6 +59,7 @@ owner_new (CfutThread   *thread,
   atomic_store_explicit (&self->thread_gone, FALSE, memory_order_relaxed);
   atomic_store_explicit (&self->ref_count, 1, memory_order_relaxed);
   atomic_store_explicit (&self->scheduled, FALSE, memory_order_seq_cst);
+  CFUT_TRACE (DELIVERY, "owner %p: this thread, context %p", (void *) self, (void *) context);
 
   return self;
 }
@@ -423,6 +425,26 @@ owner_doze (CfutOwner    *self,
   return wake;
 }
 
+/* With CFUT_DEBUG: warns where the wait holds up the program's main loop, and goes on waiting. */
+static CfutWake
+owner_wait_watched (CfutWaiter   *waiter,
+                    gint64        deadline_usec,
+                    GCancellable *cancellable)
+{
+  gint64 warn_usec = cfut_deadline_from_timeout (CFUT_DEBUG_LONG_WAIT_USEC);
+  CfutWake wake = CFUT_WAKE_TIMED_OUT;
+
+  if (warn_usec < deadline_usec && cfut_debug_holds_default_context ())
+    {
+      wake = cfut_waiter_wait (waiter, warn_usec, cancellable);
+      if (wake != CFUT_WAKE_TIMED_OUT)
+        return wake;
+      cfut_debug_warn_of_wait ();
+    }
+
+  return cfut_waiter_wait (waiter, deadline_usec, cancellable);
+}
+
 /* cfut_waiter_wait, with this thread reaping meanwhile: when something comes for it, and then not again
  * for a while, so that a flood costs it a thousand wake-ups a second at most. */
 CfutWake
@@ -435,7 +457,9 @@ cfut_owner_block (CfutWaiter   *waiter,
   CfutWake wake;
 
   if (owner == NULL || g_main_depth () > 0 || !owner_may_borrow_context (owner))
-    return cfut_waiter_wait (waiter, deadline_usec, cancellable);
+    return G_UNLIKELY (cfut_debug_flags != 0)
+             ? owner_wait_watched (waiter, deadline_usec, cancellable)
+             : cfut_waiter_wait (waiter, deadline_usec, cancellable);
 
   cfut_owner_reap (owner, REAP_OLD_BLOCKED);
   wake = deadline_usec > g_get_monotonic_time () && cfut_waiter_spin (waiter)
