@@ -15,6 +15,13 @@ typedef struct {
   /* Takes over a reference. */
   void      (*enqueue)   (CfutExecutor      *self,
                           CfutTask          *task);
+  /* What has no future. May be NULL. */
+  void      (*post)      (CfutExecutor      *self,
+                          CfutTaskFunc       func,
+                          gpointer           user_data,
+                          GDestroyNotify     destroy);
+  /* (transfer full): the tasks that run. */
+  GPtrArray *(*dup_running) (CfutExecutor   *self);
   /* Any number of times. */
   void      (*stop)      (CfutExecutor      *self,
                           CfutShutdownFlags  flags);

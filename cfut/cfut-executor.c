@@ -74,6 +74,9 @@
  * Since: 1.0
  */
 
+/* As many names of tasks as a message gives. */
+#define MAX_STRAGGLERS 5
+
 typedef struct {
   const CfutExecutorEngine *engine;
   CfutWorkLog *log;  /* (nullable): of a derived executor */
@@ -148,6 +151,24 @@ log_stop (CfutExecutor      *self,
     klass->shutdown (self, flags);
 }
 
+static GPtrArray *
+log_dup_running (CfutExecutor *self)
+{
+  GPtrArray *futures = cfut_work_log_dup (executor_get (self)->log);
+  guint n = 0;
+
+  for (guint i = 0; i < futures->len; i++)
+    {
+      if (cfut_future_get_state (futures->pdata[i]) == CFUT_STATE_RUNNING)
+        futures->pdata[n++] = futures->pdata[i];
+      else
+        cfut_future_release (futures->pdata[i]);
+    }
+  g_ptr_array_set_size (futures, n);
+
+  return futures;
+}
+
 static CfutCell *
 log_get_ended (CfutExecutor *self)
 {
@@ -163,6 +184,7 @@ log_runs_here (CfutExecutor *self)
 static const CfutExecutorEngine log_engine = {
   .enqueue = log_enqueue,
   .stop = log_stop,
+  .dup_running = log_dup_running,
   .get_ended = log_get_ended,
   .runs_here = log_runs_here,
 };
@@ -400,14 +422,54 @@ cfut_executor_submit_full (CfutExecutor   *self,
     return cfut_executor_submit (self, func, user_data, destroy);
 
   task = cfut_task_new (func, user_data, destroy);
-  if (request->name != NULL)
-    cfut_future_set_name (CFUT_FUTURE (task), request->name);
-  if (request->group != NULL)
-    cfut_group_add (request->group, CFUT_FUTURE (task));
-  executor_get (self)->engine->enqueue (self, g_object_ref (task));
+  if (cfut_task_apply_request (task, request))
+    executor_get (self)->engine->enqueue (self, g_object_ref (task));
   cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
 
   return (CfutFuture *) task;
+}
+
+/**
+ * cfut_executor_post:
+ * @self: an executor
+ * @func: (scope notified) (closure user_data) (destroy destroy): what to run; called once at most, on a
+ *   thread of the executor
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data, on the main context of this call, never on a worker
+ *
+ * Has a function run of which nobody wants to hear: there is no future, and it costs less than
+ * [method@Cfut.Executor.submit].
+ *
+ * The task that the function gets is good for [method@Cfut.Task.checkpoint] and
+ * [method@Cfut.Task.get_cancellable]; what it sets there as result or progress is lost. A failure is logged, as one
+ * that nobody has seen. May be called on any thread, and does not block.
+ *
+ * Since: 1.0
+ */
+void
+cfut_executor_post (CfutExecutor   *self,
+                    CfutTaskFunc    func,
+                    gpointer        user_data,
+                    GDestroyNotify  destroy)
+{
+  const CfutExecutorEngine *engine;
+
+  g_return_if_fail (CFUT_IS_EXECUTOR (self));
+  g_return_if_fail (func != NULL);
+
+  engine = executor_get (self)->engine;
+  if (engine->post != NULL)
+    {
+      engine->post (self, func, user_data, destroy);
+    }
+  else
+    {
+      CfutTask *task = cfut_task_new (func, user_data, destroy);
+
+      engine->enqueue (self, g_object_ref (task));
+      cfut_future_release (CFUT_FUTURE (task));
+    }
+  cfut_owner_tick (cfut_owner_get_current ());
 }
 
 static void
@@ -420,6 +482,37 @@ executor_stop (CfutExecutor      *self,
   priv->engine->stop (self, flags);
 }
 
+/* Adds to the message of a wait that was not long enough what it was too short for. */
+static void
+executor_name_stragglers (CfutExecutor  *self,
+                          GError       **error)
+{
+  g_autoptr (GPtrArray) running = NULL;
+  g_autoptr (GString) names = g_string_new (NULL);
+  guint n_named = 0;
+
+  if (error == NULL)
+    return;
+
+  running = executor_get (self)->engine->dup_running (self);
+  for (guint i = 0; i < running->len; i++)
+    {
+      g_autofree char *name = cfut_future_dup_name (running->pdata[i]);
+
+      if (name != NULL && n_named++ < MAX_STRAGGLERS)
+        g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", name);
+      cfut_future_release (running->pdata[i]);
+    }
+  if (n_named > MAX_STRAGGLERS)
+    g_string_append (names, ", …");
+
+  if (n_named > 0)
+    /* Translators: how many tasks, a list of their names; the message of the wait follows. */
+    g_prefix_error (error, _("%u tasks are still running (%s): "), running->len, names->str);
+  else if (running->len > 0)
+    g_prefix_error (error, _("%u tasks are still running: "), running->len);
+}
+
 /**
  * cfut_executor_shutdown:
  * @self: an executor
@@ -430,8 +523,8 @@ executor_stop (CfutExecutor      *self,
  * Takes no more work. What was taken is still run, unless @flags say otherwise. May be called
  * again, for example to wait or to cancel after all.
  *
- * Errors: %G_IO_ERROR_TIMED_OUT when the work has not ended in time; the executor stays shut
- * down. %CFUT_FUTURE_ERROR_DEADLOCK when called with %CFUT_SHUTDOWN_WAIT by a task of this executor, which
+ * Errors: %G_IO_ERROR_TIMED_OUT when the work has not ended in time; the message tells how many tasks still run,
+ * and their names as far as they have any; the executor stays shut down. %CFUT_FUTURE_ERROR_DEADLOCK when called with %CFUT_SHUTDOWN_WAIT by a task of this executor, which
  * would wait for itself; it is shut down all the same.
  *
  * Returns: %FALSE if waiting failed
@@ -469,6 +562,7 @@ cfut_executor_shutdown (CfutExecutor       *self,
     return TRUE;
 
   cfut_set_wake_error (error, wake);
+  executor_name_stragglers (self, error);
   return FALSE;
 }
 

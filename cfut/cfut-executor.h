@@ -65,6 +65,12 @@ CfutFuture *cfut_executor_submit_full (CfutExecutor   *self,
                                        GDestroyNotify  destroy) G_GNUC_WARN_UNUSED_RESULT;
 
 CFUT_AVAILABLE_IN_1_0
+void cfut_executor_post (CfutExecutor   *self,
+                         CfutTaskFunc    func,
+                         gpointer        user_data,
+                         GDestroyNotify  destroy);
+
+CFUT_AVAILABLE_IN_1_0
 gboolean cfut_executor_shutdown (CfutExecutor       *self,
                                  CfutShutdownFlags   flags,
                                  gint64              timeout_usec,

@@ -7,6 +7,7 @@
 #include "core/cfut-cell-private.h"
 #include "core/cfut-debug-private.h"
 #include "core/cfut-delivery-private.h"
+#include "core/cfut-waiter-private.h"
 #include "cfut-future.h"
 
 G_BEGIN_DECLS
@@ -45,6 +46,7 @@ struct _CfutFutureExtra {
   char *name;
   char *message;
   GCancellable *cancellable;
+  CfutWaiter *paused;   /* (nullable): where its function waits to be resumed */
   guint64 done;
   guint64 total;
   CfutFutureDirty dirty;
@@ -61,8 +63,12 @@ struct _CfutFutureClass {
 
   /* Releases what the future was submitted with, once, on the owner's context. */
   void (*released) (CfutFuture *self);
-  /* Cancelled while it stood in a queue: called under the cell's lock, to keep the accounts. */
-  void (*unqueued) (CfutFuture *self);
+  /* Settled while it stood in a queue: called under the cell's lock, to keep the accounts. What it returns, if
+   * anything, is given to after_unqueued outside of the lock. */
+  gpointer (*unqueued) (CfutFuture *self);
+  void (*after_unqueued) (gpointer data);
+  /* May go on. */
+  void (*resumed) (CfutFuture *self);
   /* (nullable): what it runs, to be named in reports, never to be called. */
   gpointer (*get_function) (CfutFuture *self);
 };
@@ -145,6 +151,20 @@ void        cfut_future_finish_run       (CfutFuture       *self,
                                           gboolean          success,
                                           GError           *error);
 gboolean    cfut_future_start            (CfutFuture       *self);
+/* Unless one of some flags is set; sets others. Nobody is told: see cfut_future_started. */
+static inline gboolean
+cfut_future_begin_run (CfutFuture *self,
+                       guint       unless)
+{
+  return cfut_cell_start (&self->cell, unless, CFUT_CELL_ENTERED);
+}
+void        cfut_future_started          (CfutFuture       *self);
+void        cfut_future_loop_seen        (CfutDelivery     *delivery);
+/* What runs is to stop as soon as it can. */
+void        cfut_future_ask_to_stop      (CfutFuture       *self);
+/* On the thread that runs it: returns when it is not paused, or asked to stop. */
+void        cfut_future_pause_here       (CfutFuture       *self);
+GError     *cfut_future_no_error_set     (void);
 void        cfut_future_take_value       (CfutFuture       *self,
                                           GValue           *value);
 

@@ -17,8 +17,30 @@
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-future-private.h"
+#include "cfut-task-private.h"
 #include "cfut-value-private.h"
 #include "cfut-wait-private.h"
+
+/* Without limit, on a worker, for a task of the pool that this thread works for: it is run here if nobody has begun
+ * to; else others go on meanwhile. */
+static gboolean
+future_wait_for_own (CfutFuture  *self,
+                     GError     **error)
+{
+  if (cfut_task_run_here (self))
+    return TRUE;
+
+  if (!cfut_pool_begin_wait_own ())
+    {
+      g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
+                           _("No thread of the executor would be left to run what is waited for"));
+      return FALSE;
+    }
+  cfut_cell_block (&self->cell, CFUT_NO_DEADLINE, NULL);
+  cfut_pool_end_wait_own ();
+
+  return TRUE;
+}
 
 /**
  * cfut_future_wait:
@@ -33,6 +55,11 @@
  * May be called on any thread. On the thread of a main loop it blocks that loop; prefer
  * [method@Cfut.Future.wait_async], a callback or [signal@Cfut.Future::done] there. A task that waits for itself
  * fails at once with %CFUT_FUTURE_ERROR_DEADLOCK.
+ *
+ * A task may wait for another one of its own executor: without limit and cancellable, what is still queued there is run
+ * by the waiting thread itself, inside of the wait, to a depth of 64; otherwise another thread stands in for it while
+ * it is blocked. Without [property@Cfut.ThreadExecutor:compensate] neither happens, and a wait that no
+ * thread would be left for fails with %CFUT_FUTURE_ERROR_DEADLOCK.
  *
  * Returns: %TRUE if the future has settled; %FALSE if the wait ended first, with
  *   %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
@@ -66,6 +93,9 @@ cfut_future_wait (CfutFuture    *self,
                            _("A task cannot wait for itself"));
       return FALSE;
     }
+
+  if (timeout_usec < 0 && cancellable == NULL && cfut_task_is_of_this_pool (self))
+    return future_wait_for_own (self, error);
 
   if (G_UNLIKELY (cfut_debug_flags != 0))
     cfut_debug_begin_wait (cfut_future_debug_describe (self));

@@ -73,15 +73,20 @@ value_take_error (GValue *value,
   g_value_take_boxed (value, error);
 }
 
+static inline CfutFutureClass *
+class_of (CfutFuture *self)
+{
+  return (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+}
+
 /* Under the cell's lock: it will not be run any more, though the queue holds it still. */
-static void
+static gpointer
 future_unqueue (CfutFuture *self,
                 guint       word)
 {
-  CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+  CfutFutureClass *klass = class_of (self);
 
-  if ((word & CFUT_CELL_QUEUED) && klass->unqueued != NULL)
-    klass->unqueued (self);
+  return (word & CFUT_CELL_QUEUED) && klass->unqueued != NULL ? klass->unqueued (self) : NULL;
 }
 
 /* Around what settles, with CFUT_DEBUG=states: keeps the future, which is the owner's to drop after it. */
@@ -108,7 +113,9 @@ future_settle_below (CfutFuture *self,
                      GError     *error)
 {
   CfutNode *nodes[CFUT_NODE_CONTEXT] = { NULL, };
+  CfutFutureClass *klass = class_of (self);
   guint before = cfut_cell_lock (&self->cell);
+  gpointer data;
 
   if (cfut_cell_state (before) >= below)
     {
@@ -123,13 +130,15 @@ future_settle_below (CfutFuture *self,
     value_take_error (&self->value, error);
   else if (value != NULL)
     self->value = *value;
-  future_unqueue (self, before);
+  data = future_unqueue (self, before);
 
   g_object_ref (self);
   debug_will_settle (self);
   before = cfut_cell_settle_locked (&self->cell, to, nodes);
   debug_has_settled (self, to);
   future_settled (self, to, before, nodes);
+  if (data != NULL)
+    klass->after_unqueued (data);
   return TRUE;
 }
 
@@ -153,13 +162,20 @@ cfut_future_reject_pending (CfutFuture *self,
 gboolean
 cfut_future_start (CfutFuture *self)
 {
-  if (!cfut_cell_start (&self->cell))
+  if (!cfut_cell_start (&self->cell, 0, 0))
     return FALSE;
 
   if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
     cfut_future_debug_started (self);
   cfut_future_changed (self);
   return TRUE;
+}
+
+GError *
+cfut_future_no_error_set (void)
+{
+  return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_CALLBACK_FAILED,
+                              _("The function failed and set no error"));
 }
 
 static CfutState
@@ -171,8 +187,7 @@ state_after_run (CfutFuture  *self,
     return CFUT_STATE_RESOLVED;
 
   if (*error == NULL)
-    *error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_CALLBACK_FAILED,
-                                  _("The function failed and set no error"));
+    *error = cfut_future_no_error_set ();
 
   return g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
          cfut_future_cancel_requested (self) ? CFUT_STATE_CANCELLED : CFUT_STATE_REJECTED;
@@ -200,13 +215,15 @@ cfut_future_finish_run (CfutFuture *self,
     cfut_future_discard_value (self, &self->value);
 
   before = cfut_cell_lock (&self->cell);
+  cfut_cell_clear_flags (&self->cell, CFUT_CELL_ENTERED);
   if (cfut_cell_settled (before))
     {
+      /* Through the queue, where what was submitted is released now. */
       cfut_cell_unlock (&self->cell);
       g_clear_error (&error);
       if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_STATES))
         cfut_future_release (self);
-      cfut_future_release (self);
+      cfut_future_hand_over (self);
       return;
     }
 
@@ -296,6 +313,37 @@ cfut_future_init_owner (CfutFuture *self,
     cfut_future_debug_made (self);
 }
 
+/* Unlocks the cell. */
+static void
+future_ask_to_stop_locked (CfutFuture *self,
+                           guint       word)
+{
+  CfutFutureExtra *extra = cfut_future_peek_extra (self);
+  GCancellable *cancellable = NULL;
+  CfutWaiter *paused = NULL;
+
+  if (extra != NULL && extra->cancellable != NULL)
+    cancellable = g_object_ref (extra->cancellable);
+  if (extra != NULL)
+    paused = g_steal_pointer (&extra->paused);
+  cfut_cell_set_flags (&self->cell, CFUT_CELL_CANCEL_REQUESTED);
+  cfut_cell_unlock (&self->cell);
+
+  if (paused != NULL)
+    cfut_waiter_fire (paused);
+  if (cancellable != NULL)
+    {
+      g_cancellable_cancel (cancellable);
+      g_object_unref (cancellable);
+    }
+}
+
+void
+cfut_future_ask_to_stop (CfutFuture *self)
+{
+  future_ask_to_stop_locked (self, cfut_cell_lock (&self->cell));
+}
+
 /**
  * cfut_future_cancel:
  * @self: a future
@@ -316,8 +364,10 @@ gboolean
 cfut_future_cancel (CfutFuture *self)
 {
   CfutNode *nodes[CFUT_NODE_CONTEXT] = { NULL, };
+  CfutFutureClass *klass;
   CfutFutureExtra *extra;
   GCancellable *cancellable = NULL;
+  gpointer data;
   guint word;
 
   g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
@@ -327,30 +377,34 @@ cfut_future_cancel (CfutFuture *self)
     return cfut_cell_state (word) == CFUT_STATE_CANCELLED;
 
   word = cfut_cell_lock (&self->cell);
+  if (cfut_cell_state (word) != CFUT_STATE_PENDING)
+    {
+      if (cfut_cell_settled (word))
+        cfut_cell_unlock (&self->cell);
+      else
+        future_ask_to_stop_locked (self, word);
+      return cfut_future_get_state (self) == CFUT_STATE_CANCELLED;
+    }
+
+  klass = class_of (self);
   extra = cfut_future_peek_extra (self);
-  if (extra != NULL && extra->cancellable != NULL && !cfut_cell_settled (word))
+  if (extra != NULL && extra->cancellable != NULL)
     cancellable = g_object_ref (extra->cancellable);
   cfut_cell_set_flags (&self->cell, CFUT_CELL_CANCEL_REQUESTED);
+  data = future_unqueue (self, word);
+  g_object_ref (self);
+  debug_will_settle (self);
+  word = cfut_cell_settle_locked (&self->cell, CFUT_STATE_CANCELLED, nodes);
+  debug_has_settled (self, CFUT_STATE_CANCELLED);
+  future_settled (self, CFUT_STATE_CANCELLED, word, nodes);
 
-  if (cfut_cell_state (word) == CFUT_STATE_PENDING)
-    {
-      g_object_ref (self);
-      future_unqueue (self, word);
-      debug_will_settle (self);
-      word = cfut_cell_settle_locked (&self->cell, CFUT_STATE_CANCELLED, nodes);
-      debug_has_settled (self, CFUT_STATE_CANCELLED);
-      future_settled (self, CFUT_STATE_CANCELLED, word, nodes);
-    }
-  else
-    {
-      cfut_cell_unlock (&self->cell);
-    }
-
+  if (data != NULL)
+    klass->after_unqueued (data);
   if (cancellable != NULL)
     {
       g_cancellable_cancel (cancellable);
       g_object_unref (cancellable);
     }
 
-  return cfut_future_get_state (self) == CFUT_STATE_CANCELLED;
+  return TRUE;
 }

@@ -51,10 +51,11 @@ typedef enum {
   PROP_STATE = 1,
   PROP_FRACTION,
   PROP_MESSAGE,
-  PROP_NAME
+  PROP_NAME,
+  PROP_WORKER_NAME
 } FutureProperty;
 
-static GParamSpec *properties[PROP_NAME + 1];
+static GParamSpec *properties[PROP_WORKER_NAME + 1];
 static guint done_signal;
 
 G_DEFINE_ABSTRACT_TYPE (CfutFuture, cfut_future, G_TYPE_OBJECT)
@@ -155,6 +156,9 @@ cfut_future_get_property (GObject    *object,
     case PROP_NAME:
       g_value_take_string (value, cfut_future_dup_name (self));
       break;
+    case PROP_WORKER_NAME:
+      g_value_take_string (value, cfut_future_dup_worker_name (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -176,6 +180,7 @@ cfut_future_set_property (GObject      *object,
     case PROP_STATE:
     case PROP_FRACTION:
     case PROP_MESSAGE:
+    case PROP_WORKER_NAME:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -199,6 +204,7 @@ cfut_future_class_init (CfutFutureClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
   bind_messages ();
+  cfut_delivery_set_loop_func (cfut_future_loop_seen);
   object_class->finalize = cfut_future_finalize;
   object_class->get_property = cfut_future_get_property;
   object_class->set_property = cfut_future_set_property;
@@ -248,6 +254,18 @@ cfut_future_class_init (CfutFutureClass *klass)
   properties[PROP_NAME] =
     g_param_spec_string ("name", NULL, NULL, NULL,
                          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+
+  /**
+   * CfutFuture:worker-name: (getter dup_worker_name)
+   *
+   * Which thread runs the task, or ran it; %NULL before, and where the executor does not say. Not notified: it
+   * is there when [property@Cfut.Future:state] tells that the task runs.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_WORKER_NAME] =
+    g_param_spec_string ("worker-name", NULL, NULL, NULL,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 
@@ -372,6 +390,24 @@ cfut_future_set_name (CfutFuture *self,
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_NAME]);
   else
     cfut_future_changed (self);
+}
+
+/**
+ * cfut_future_dup_worker_name: (get-property worker-name)
+ * @self: a future
+ *
+ * Tells which thread of a [class@Cfut.ThreadExecutor] runs the task, or ran it. May be called on any thread.
+ *
+ * Returns: (transfer full) (nullable): the name of the thread, or %NULL
+ *
+ * Since: 1.0
+ */
+char *
+cfut_future_dup_worker_name (CfutFuture *self)
+{
+  g_return_val_if_fail (CFUT_IS_FUTURE (self), NULL);
+
+  return g_strdup (g_quark_to_string (atomic_load_explicit (&self->cell.tag, memory_order_relaxed)));
 }
 
 /**

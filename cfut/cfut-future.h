@@ -80,6 +80,18 @@ CFUT_AVAILABLE_IN_1_0
 gboolean cfut_future_cancel (CfutFuture *self);
 
 CFUT_AVAILABLE_IN_1_0
+gboolean cfut_future_set_priority (CfutFuture *self,
+                                   int         priority);
+CFUT_AVAILABLE_IN_1_0
+int cfut_future_get_priority (CfutFuture *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_future_pause (CfutFuture *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_future_resume (CfutFuture *self);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_future_is_paused (CfutFuture *self);
+
+CFUT_AVAILABLE_IN_1_0
 void cfut_future_add_done_callback (CfutFuture        *self,
                                     CfutCallbackFlags  flags,
                                     CfutCallback       callback,
@@ -91,6 +103,8 @@ char *cfut_future_dup_name (CfutFuture *self);
 CFUT_AVAILABLE_IN_1_0
 void cfut_future_set_name (CfutFuture *self,
                            const char *name);
+CFUT_AVAILABLE_IN_1_0
+char *cfut_future_dup_worker_name (CfutFuture *self);
 CFUT_AVAILABLE_IN_1_0
 double cfut_future_get_fraction (CfutFuture *self);
 CFUT_AVAILABLE_IN_1_0

@@ -5,10 +5,20 @@
 #pragma once
 
 #include "core/cfut-pool-private.h"
+#include "core/cfut-timer-private.h"
 #include "cfut-future-private.h"
+#include "cfut-request.h"
 #include "cfut-task.h"
 
 G_BEGIN_DECLS
+
+typedef struct _CfutTaskOptions CfutTaskOptions;
+
+/* What stands in a pool: a task, or, without a pool, what was posted. */
+typedef struct {
+  CfutPool *pool;  /* of a task: valid while that is queued, CFUT_CELL_QUEUED */
+  CfutLink link;
+} CfutPoolEntry;
 
 struct _CfutTask {
   CfutFuture parent_instance;
@@ -18,25 +28,74 @@ struct _CfutTask {
   gpointer user_data;
   GDestroyNotify destroy;
 
-  /* Valid while it is queued: CFUT_CELL_QUEUED */
-  CfutPool *pool;
-  CfutLink link;
+  CfutPoolEntry entry;
+
+  /* Set once, atomically; what is in it has its own rules */
+  _Atomic (CfutTaskOptions *) options;
 };
 
 struct _CfutTaskClass {
   CfutFutureClass parent_class;
 };
 
-static inline CfutTask *
-cfut_task_from_link (CfutLink *link)
+/* What few tasks need. */
+struct _CfutTaskOptions {
+  CfutTask *task;
+
+  /* Guarded by the cell's lock, and the place by the pool's too */
+  CfutPoolPlace place;
+  int priority;
+  gint64 made_usec;
+  CfutPool *held_pool;        /* (nullable): as long as it may have been set aside there */
+
+  /* Armed: owns a reference on the task */
+  CfutTimer timer;
+
+  /* Immutable once submitted */
+  gint64 run_deadline_usec;   /* negative: none */
+  GCancellable *parent;       /* (nullable) */
+  gulong parent_handler;
+  CfutNode node;
+};
+
+static inline CfutPoolEntry *
+cfut_pool_entry_from_link (CfutLink *link)
 {
-  return (CfutTask *) ((char *) link - G_STRUCT_OFFSET (CfutTask, link));
+  return (CfutPoolEntry *) ((char *) link - G_STRUCT_OFFSET (CfutPoolEntry, link));
+}
+
+static inline CfutTask *
+cfut_task_from_entry (CfutPoolEntry *entry)
+{
+  return (CfutTask *) ((char *) entry - G_STRUCT_OFFSET (CfutTask, entry));
+}
+
+static inline CfutTaskOptions *
+cfut_task_peek_options (CfutTask *self)
+{
+  return atomic_load_explicit (&self->options, memory_order_acquire);
 }
 
 CfutTask *cfut_task_new (CfutTaskFunc    func,
                          gpointer        user_data,
                          GDestroyNotify  destroy);
-/* Takes over a reference. FALSE: it had been settled. */
-gboolean  cfut_task_run (CfutTask       *self);
+/* Takes over a reference. FALSE: it could not be started, being settled or flagged with one of @unless; the
+ * reference is the caller's still. */
+gboolean  cfut_task_run (CfutTask       *self,
+                         guint           unless);
+/* In a wait on a worker of its pool. FALSE: it cannot be run here. */
+gboolean  cfut_task_run_here (CfutFuture *future);
+/* Whether it has not settled and belongs to the pool that this thread works for. */
+gboolean  cfut_task_is_of_this_pool (CfutFuture *future);
+
+CfutTaskOptions *cfut_task_get_options     (CfutTask        *self);
+void             cfut_task_options_free    (CfutTaskOptions *self);
+gint64           cfut_task_options_key     (CfutTaskOptions *self);
+/* What a request says that holds for a task of any executor. FALSE: it is settled by that. */
+gboolean         cfut_task_apply_request   (CfutTask        *self,
+                                            CfutRequest     *request);
+void             cfut_task_options_started (CfutTaskOptions *self);
+void             cfut_task_options_ended   (CfutTaskOptions *self);
+void             cfut_task_resumed         (CfutFuture      *future);
 
 G_END_DECLS

@@ -17,6 +17,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "core/cfut-thread-private.h"
+#include "cfut-error.h"
 #include "cfut-task-private.h"
 #include "cfut-value-private.h"
 
@@ -39,18 +40,53 @@ cfut_task_released (CfutFuture *future)
 {
   CfutTask *self = (CfutTask *) future;
   GDestroyNotify destroy = g_steal_pointer (&self->destroy);
+  CfutTaskOptions *options = cfut_task_peek_options (self);
 
   if (destroy != NULL)
     destroy (self->user_data);
+  if (options != NULL)
+    g_clear_pointer (&options->held_pool, cfut_pool_unref);
 }
 
-static void
+/* Under the cell's lock. A place among the priorities is given up, a presence in a queue becomes stale. */
+static gpointer
 cfut_task_unqueued (CfutFuture *future)
 {
   CfutTask *self = (CfutTask *) future;
+  CfutTaskOptions *options = cfut_task_peek_options (self);
+  CfutPool *pool = self->entry.pool;
 
-  if (self->pool != NULL)
-    cfut_pool_count_unqueued (self->pool);
+  if (pool == NULL)
+    return NULL;
+
+  cfut_pool_count_unqueued (pool);
+  if (options == NULL || !cfut_pool_unplace (pool, &options->place))
+    return NULL;
+
+  /* The reference of that place goes with the one that is handed over by who settles. */
+  atomic_fetch_add_explicit (&future->cell.word, CFUT_CELL_RELEASE_ONE, memory_order_relaxed);
+  return cfut_pool_ref (pool);
+}
+
+static void
+cfut_task_after_unqueued (gpointer data)
+{
+  CfutPool *pool = data;
+
+  cfut_pool_check_ended (pool);
+  cfut_pool_unref (pool);
+}
+
+static void
+cfut_task_finalize (GObject *object)
+{
+  CfutTask *self = (CfutTask *) object;
+  CfutTaskOptions *options = self->options;
+
+  G_OBJECT_CLASS (cfut_task_parent_class)->finalize (object);
+
+  if (options != NULL)
+    cfut_task_options_free (options);
 }
 
 static gpointer
@@ -64,8 +100,11 @@ cfut_task_class_init (CfutTaskClass *klass)
 {
   CfutFutureClass *future_class = (CfutFutureClass *) klass;
 
+  G_OBJECT_CLASS (klass)->finalize = cfut_task_finalize;
   future_class->released = cfut_task_released;
   future_class->unqueued = cfut_task_unqueued;
+  future_class->after_unqueued = cfut_task_after_unqueued;
+  future_class->resumed = cfut_task_resumed;
   future_class->get_function = cfut_task_get_function;
 }
 
@@ -90,31 +129,69 @@ cfut_task_new (CfutTaskFunc   func,
 }
 
 gboolean
-cfut_task_run (CfutTask *self)
+cfut_task_run (CfutTask *self,
+               guint     unless)
 {
   CfutThread *thread = cfut_thread_get ();
   CfutFuture *future = &self->parent_instance;
   CfutOwner *outer_owner = thread->running_owner;
   gpointer outer_task = thread->running_task;
+  CfutTaskOptions *options;
+  CfutPoolRun run;
   GError *error = NULL;
   gboolean success;
 
-  if (!cfut_future_start (future))
-    {
-      cfut_future_release (future);
-      return FALSE;
-    }
+  if (!cfut_future_begin_run (future, unless))
+    return FALSE;
 
+  options = cfut_task_peek_options (self);
+  if (G_UNLIKELY (options != NULL))
+    cfut_task_options_started (options);
+
+  atomic_store_explicit (&future->cell.tag, thread->worker_name, memory_order_relaxed);
+  cfut_pool_enter_run (&run, (GObject *) self);
+  cfut_future_started (future);
   thread->running_task = self;
   thread->running_owner = future->owner;
   success = self->func (self, self->user_data, &error);
   thread->running_owner = outer_owner;
   thread->running_task = outer_task;
-  if (future->extra != NULL)
-    cfut_pool_unwatch (G_OBJECT (self));
+  cfut_pool_leave_run (&run);
 
+  if (G_UNLIKELY (options != NULL))
+    cfut_task_options_ended (options);
   cfut_future_finish_run (future, success, error);
   return TRUE;
+}
+
+gboolean
+cfut_task_is_of_this_pool (CfutFuture *future)
+{
+  CfutPool *pool = cfut_pool_get_current ();
+
+  return pool != NULL && CFUT_IS_TASK (future) && ((CfutTask *) future)->entry.pool == pool &&
+         !cfut_future_is_settled (future);
+}
+
+gboolean
+cfut_task_run_here (CfutFuture *future)
+{
+  CfutTask *self = (CfutTask *) future;
+  gboolean ran;
+
+  if (!cfut_task_is_of_this_pool (future) || !cfut_pool_may_run_here (self->entry.pool) ||
+      !(cfut_cell_load (&future->cell) & CFUT_CELL_QUEUED))
+    return FALSE;
+
+  /* Before it is claimed: who finds its stale presence may drop the last one else. */
+  g_object_ref (self);
+  cfut_pool_begin_run_here ();
+  ran = cfut_task_run (self, CFUT_CELL_PAUSED);
+  cfut_pool_end_run_here (ran);
+  if (!ran)
+    cfut_future_release (future);
+
+  return ran;
 }
 
 static inline gboolean
@@ -344,18 +421,28 @@ cfut_task_set_message (CfutTask   *self,
     cfut_future_report_message (&self->parent_instance, message);
 }
 
+/* On its thread. */
 static gboolean
-task_is_asked_to_stop (CfutTask *self)
+task_is_told_to_stop (CfutTask *self)
 {
   if (cfut_future_cancel_requested (&self->parent_instance))
     return TRUE;
-
-  if (!task_runs_here (self) || !cfut_pool_is_stopping ())
+  if (!cfut_pool_is_stopping ())
     return FALSE;
 
   /* All that runs was asked: from here it is as if this one had been asked by itself. */
-  cfut_future_cancel (&self->parent_instance);
+  cfut_future_ask_to_stop (&self->parent_instance);
   return TRUE;
+}
+
+static gboolean
+task_is_asked_to_stop (CfutTask *self)
+{
+  if (!task_runs_here (self))
+    return cfut_future_cancel_requested (&self->parent_instance);
+
+  cfut_future_pause_here (&self->parent_instance);
+  return task_is_told_to_stop (self);
 }
 
 /**
@@ -365,8 +452,10 @@ task_is_asked_to_stop (CfutTask *self)
  *
  * Tells whether to go on. A function calls it between steps, some thousand times a second at most
  * being plenty, and when it returns %FALSE undoes what has to be undone and returns %FALSE with that error.
+ * While the task is paused ([method@Cfut.Future.pause]) it does not return.
  *
- * Errors: %G_IO_ERROR_CANCELLED when the task was asked to stop.
+ * Errors: %G_IO_ERROR_CANCELLED when the task was asked to stop, %CFUT_FUTURE_ERROR_DEADLINE when its run
+ * deadline has passed.
  *
  * Returns: %TRUE to go on
  *
@@ -382,7 +471,11 @@ cfut_task_checkpoint (CfutTask  *self,
   if (!task_is_asked_to_stop (self))
     return TRUE;
 
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The task was cancelled"));
+  if (cfut_future_is_settled (&self->parent_instance))
+    g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
+                         _("The task did not end before its deadline"));
+  else
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The task was cancelled"));
   return FALSE;
 }
 
@@ -403,6 +496,6 @@ cfut_task_get_cancellable (CfutTask *self)
   g_return_val_if_fail (CFUT_IS_TASK (self), NULL);
 
   if (task_runs_here (self))
-    cfut_pool_watch (G_OBJECT (self));
+    task_is_told_to_stop (self);
   return cfut_future_cancellable (&self->parent_instance);
 }

@@ -12,6 +12,8 @@
  * 1. A task that the pool holds is flagged QUEUED until it is started or settled.
  * 2. A task that came too late to a closed pool is rejected by its submitter, though the pool holds
  *    it: whoever of them is first settles it, the other lets go.
+ * 3. A task that is paused when its turn comes is set aside: it stands among the priorities, at a time that never
+ *    comes, until it is resumed or settled.
  * Not here: scheduling. */
 
 #include <glib/gi18n-lib.h>
@@ -19,7 +21,9 @@
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
+#include "cfut-post-private.h"
 #include "cfut-thread-executor.h"
+#include "cfut-thread-setup-private.h"
 
 #define IDLE_USEC (15 * G_USEC_PER_SEC)
 
@@ -44,47 +48,180 @@
 struct _CfutThreadExecutor {
   CfutExecutor parent_instance;
 
-  CfutPool *pool;     /* immutable once constructed */
-  guint max_workers;  /* construct only */
+  /* Immutable once constructed */
+  CfutPool *pool;
+  CfutThreadSetup *setup;  /* the pool's */
+
+  /* Construct only */
+  guint max_workers;
+  gboolean compensate;
+
+  /* Atomic */
+  gint64 idle_timeout_usec;
 };
 
 typedef enum {
   PROP_MAX_WORKERS = 1,
-  PROP_N_THREADS
+  PROP_N_THREADS,
+  PROP_N_ABANDONED,
+  PROP_COMPENSATE,
+  PROP_IDLE_TIMEOUT_USEC,
+  PROP_THREAD_NAME_PREFIX
 } ThreadExecutorProperty;
 
 G_DEFINE_FINAL_TYPE (CfutThreadExecutor, cfut_thread_executor, CFUT_TYPE_EXECUTOR)
 
-static CfutPoolOutcome
-pool_run (CfutLink *link)
+/* It could not be started: it is not pending any more, stands elsewhere, or is paused. What is paused is set aside,
+ * unless it was resumed meanwhile: then TRUE, and it is to be tried again. */
+static gboolean
+pool_left_behind (CfutTask *task,
+                  gboolean  placed)
 {
-  return cfut_task_run (cfut_task_from_link (link)) ? CFUT_POOL_RAN : CFUT_POOL_STALE;
+  CfutFuture *future = CFUT_FUTURE (task);
+  CfutTaskOptions *options = cfut_task_get_options (task);
+  guint word = cfut_cell_lock (&future->cell);
+
+  if (cfut_cell_state (word) != CFUT_STATE_PENDING || (!placed && (word & CFUT_CELL_PLACED)))
+    {
+      cfut_cell_unlock (&future->cell);
+      cfut_future_release (future);
+      return FALSE;
+    }
+
+  if (word & CFUT_CELL_PAUSED)
+    {
+      if (options->held_pool == NULL)
+        options->held_pool = cfut_pool_ref (task->entry.pool);
+      cfut_cell_set_flags (&future->cell, CFUT_CELL_PLACED);
+      cfut_pool_place (task->entry.pool, &options->place, CFUT_POOL_NEVER);
+    }
+  cfut_cell_unlock (&future->cell);
+
+  return !(word & CFUT_CELL_PAUSED);
+}
+
+static CfutPoolOutcome
+pool_run (CfutLink *link,
+          gboolean  placed)
+{
+  CfutPoolEntry *entry = cfut_pool_entry_from_link (link);
+  CfutTask *task;
+
+  if (entry->pool == NULL)
+    {
+      cfut_post_run (entry);
+      return CFUT_POOL_RAN;
+    }
+
+  task = cfut_task_from_entry (entry);
+  do
+    {
+      if (G_LIKELY (cfut_task_run (task, CFUT_CELL_PAUSED | (placed ? 0 : CFUT_CELL_PLACED))))
+        return CFUT_POOL_RAN;
+    }
+  while (pool_left_behind (task, placed));
+
+  return CFUT_POOL_STALE;
+}
+
+/* Of a pool that cannot run anything. */
+static GError *
+broken_error (const GError *why)
+{
+  return g_error_new (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN, "%s", why->message);
 }
 
 static void
 pool_fail (CfutLink     *link,
            const GError *error)
 {
-  CfutFuture *future = CFUT_FUTURE (cfut_task_from_link (link));
+  CfutPoolEntry *entry = cfut_pool_entry_from_link (link);
+  CfutFuture *future;
 
-  cfut_future_reject_pending (future,
-                              g_error_new (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN,
-                                           _("No thread could be started: %s"), error->message));
+  if (entry->pool == NULL)
+    {
+      cfut_post_fail (entry, broken_error (error));
+      return;
+    }
+
+  future = CFUT_FUTURE (cfut_task_from_entry (entry));
+  cfut_future_reject_pending (future, broken_error (error));
   cfut_future_release (future);
 }
 
 static const CfutPoolClass pool_class = {
   .run = pool_run,
   .fail = pool_fail,
+  .enter = cfut_thread_setup_enter,
+  .leave = cfut_thread_setup_leave,
 };
 
 static void
 drain_cancel (CfutLink *link)
 {
-  CfutFuture *future = CFUT_FUTURE (cfut_task_from_link (link));
+  CfutPoolEntry *entry = cfut_pool_entry_from_link (link);
+  CfutFuture *future;
 
+  if (entry->pool == NULL)
+    {
+      cfut_post_free (entry);
+      return;
+    }
+
+  future = CFUT_FUTURE (cfut_task_from_entry (entry));
   cfut_future_cancel (future);
   cfut_future_release (future);
+}
+
+/* Why the pool took nothing, or nobody runs what it took. */
+static GError *
+refusal_error (CfutThreadExecutor *self)
+{
+  GError *why = cfut_pool_dup_error (self->pool);
+  GError *error;
+
+  if (why == NULL)
+    return cfut_executor_shut_down_error ();
+
+  error = broken_error (why);
+  g_error_free (why);
+  return error;
+}
+
+/* With a request: others may have it by now, and settle it at any time. FALSE: somebody has. */
+static gboolean
+flag_queued (CfutFuture *future,
+             gboolean    placed)
+{
+  guint word = cfut_cell_lock (&future->cell);
+  gboolean pending = cfut_cell_state (word) == CFUT_STATE_PENDING;
+
+  if (pending)
+    cfut_cell_set_flags (&future->cell, CFUT_CELL_QUEUED | (placed ? CFUT_CELL_PLACED : 0));
+  cfut_cell_unlock (&future->cell);
+
+  return pending;
+}
+
+static gboolean
+enqueue_with_options (CfutThreadExecutor *self,
+                      CfutTask           *task,
+                      CfutTaskOptions    *options,
+                      gboolean           *queued)
+{
+  CfutFuture *future = CFUT_FUTURE (task);
+  gboolean placed = options->priority != 0;
+
+  if (!flag_queued (future, placed))
+    {
+      *queued = TRUE;
+      cfut_future_release (future);
+      return TRUE;
+    }
+
+  return placed ? cfut_pool_push_placed (self->pool, &options->place,
+                                         cfut_task_options_key (options), queued)
+                : cfut_pool_push (self->pool, &task->entry.link, queued);
 }
 
 static void
@@ -93,26 +230,50 @@ thread_executor_enqueue (CfutExecutor *executor,
 {
   CfutThreadExecutor *self = (CfutThreadExecutor *) executor;
   CfutFuture *future = (CfutFuture *) task;
+  CfutTaskOptions *options = cfut_task_peek_options (task);
   gboolean queued;
+  gboolean taken;
 
-  task->pool = self->pool;
-  atomic_store_explicit (&future->cell.word, CFUT_STATE_PENDING | CFUT_CELL_QUEUED,
-                         memory_order_relaxed);
-
-  if (G_LIKELY (cfut_pool_push (self->pool, &task->link, &queued)))
-    return;
-
-  if (!queued)
+  task->entry.pool = self->pool;
+  if (G_UNLIKELY (options != NULL || future->cell.nodes != NULL))
     {
-      cfut_cell_clear_flags (&future->cell, CFUT_CELL_QUEUED);
-      cfut_future_reject_pending (future, cfut_executor_shut_down_error ());
-      cfut_future_release (future);
+      taken = enqueue_with_options (self, task, cfut_task_get_options (task), &queued);
     }
   else
     {
-      /* The reference is the pool's now, and the caller of submit has one of its own. */
-      cfut_future_reject_pending (future, cfut_executor_shut_down_error ());
+      atomic_store_explicit (&future->cell.word, CFUT_STATE_PENDING | CFUT_CELL_QUEUED,
+                             memory_order_relaxed);
+      taken = cfut_pool_push (self->pool, &task->entry.link, &queued);
     }
+
+  if (G_LIKELY (taken))
+    return;
+
+  if (!queued)
+    cfut_cell_clear_flags (&future->cell, CFUT_CELL_QUEUED);
+
+  /* If it was queued the reference is the pool's now, and the caller of submit has one of its own. */
+  cfut_future_reject_pending (future, refusal_error (self));
+  if (!queued)
+    cfut_future_release (future);
+}
+
+static void
+thread_executor_post (CfutExecutor  *executor,
+                      CfutTaskFunc   func,
+                      gpointer       user_data,
+                      GDestroyNotify destroy)
+{
+  CfutThreadExecutor *self = (CfutThreadExecutor *) executor;
+  CfutPoolEntry *entry = cfut_post_new (func, user_data, destroy);
+  gboolean queued;
+
+  if (G_LIKELY (cfut_pool_push (self->pool, &entry->link, &queued)))
+    return;
+
+  /* What came into the queue while that was being closed is run by who drains it. */
+  if (!queued)
+    cfut_post_fail (entry, refusal_error (self));
 }
 
 static void
@@ -128,15 +289,21 @@ thread_executor_stop (CfutExecutor      *executor,
 
   if (flags & CFUT_SHUTDOWN_CANCEL_RUNNING)
     {
-      GPtrArray *watched = cfut_pool_stop_running (self->pool);
+      GPtrArray *running = cfut_pool_stop_running (self->pool);
 
-      for (guint i = 0; i < watched->len; i++)
+      for (guint i = 0; i < running->len; i++)
         {
-          cfut_future_cancel (watched->pdata[i]);
-          cfut_future_release (watched->pdata[i]);
+          cfut_future_cancel (running->pdata[i]);
+          cfut_future_release (running->pdata[i]);
         }
-      g_ptr_array_unref (watched);
+      g_ptr_array_unref (running);
     }
+}
+
+static GPtrArray *
+thread_executor_dup_running (CfutExecutor *executor)
+{
+  return cfut_pool_dup_running (CFUT_THREAD_EXECUTOR (executor)->pool);
 }
 
 static CfutCell *
@@ -155,7 +322,9 @@ thread_executor_runs_here (CfutExecutor *executor)
 
 static const CfutExecutorEngine thread_engine = {
   .enqueue = thread_executor_enqueue,
+  .post = thread_executor_post,
   .stop = thread_executor_stop,
+  .dup_running = thread_executor_dup_running,
   .get_ended = thread_executor_get_ended,
   .runs_here = thread_executor_runs_here,
 };
@@ -188,7 +357,10 @@ cfut_thread_executor_constructed (GObject *object)
 
   if (max_workers == 0)
     max_workers = MIN (32, g_get_num_processors () + 4);
-  self->pool = cfut_pool_new (&pool_class, max_workers, IDLE_USEC);
+  self->setup = cfut_thread_setup_new ();
+  self->pool = cfut_pool_new (&pool_class, max_workers, self->idle_timeout_usec, self->setup,
+                              (GDestroyNotify) cfut_thread_setup_free);
+  cfut_pool_set_compensate (self->pool, self->compensate);
 
   G_OBJECT_CLASS (cfut_thread_executor_parent_class)->constructed (object);
 }
@@ -220,6 +392,18 @@ cfut_thread_executor_get_property (GObject    *object,
     case PROP_N_THREADS:
       g_value_set_uint (value, cfut_thread_executor_get_n_threads (self));
       break;
+    case PROP_N_ABANDONED:
+      g_value_set_uint (value, cfut_thread_executor_get_n_abandoned (self));
+      break;
+    case PROP_COMPENSATE:
+      g_value_set_boolean (value, self->compensate);
+      break;
+    case PROP_IDLE_TIMEOUT_USEC:
+      g_value_set_int64 (value, cfut_thread_executor_get_idle_timeout_usec (self));
+      break;
+    case PROP_THREAD_NAME_PREFIX:
+      g_value_take_string (value, cfut_thread_executor_dup_thread_name_prefix (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -238,6 +422,16 @@ cfut_thread_executor_set_property (GObject      *object,
     case PROP_MAX_WORKERS:
       self->max_workers = g_value_get_uint (value);
       break;
+    case PROP_COMPENSATE:
+      self->compensate = g_value_get_boolean (value);
+      break;
+    case PROP_IDLE_TIMEOUT_USEC:
+      cfut_thread_executor_set_idle_timeout_usec (self, g_value_get_int64 (value));
+      break;
+    case PROP_THREAD_NAME_PREFIX:
+      cfut_thread_executor_set_thread_name_prefix (self, g_value_get_string (value));
+      break;
+    case PROP_N_ABANDONED:
     case PROP_N_THREADS:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -279,6 +473,55 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
   g_object_class_install_property (object_class, PROP_N_THREADS,
     g_param_spec_uint ("n-threads", NULL, NULL, 0, G_MAXUINT, 0,
                        G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+
+  /**
+   * CfutThreadExecutor:n-abandoned: (getter get_n_abandoned)
+   *
+   * How many threads are stuck at the moment in a function that did not end within 100 milliseconds after its run
+   * deadline. They have been replaced, and go when that function returns. Not notified.
+   *
+   * Since: 1.0
+   */
+  g_object_class_install_property (object_class, PROP_N_ABANDONED,
+    g_param_spec_uint ("n-abandoned", NULL, NULL, 0, G_MAXUINT, 0,
+                       G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+
+  /**
+   * CfutThreadExecutor:compensate:
+   *
+   * Whether a thread that is blocked in a wait of the library is stood in for: it runs what it waits for itself, or
+   * one more thread is started. Without, there are never more threads than [property@Cfut.ThreadExecutor:max-workers], tasks of an
+   * executor of one thread never overlap, and a wait that no thread would be left for fails with
+   * %CFUT_FUTURE_ERROR_DEADLOCK.
+   *
+   * Since: 1.0
+   */
+  g_object_class_install_property (object_class, PROP_COMPENSATE,
+    g_param_spec_boolean ("compensate", NULL, NULL, TRUE,
+                          G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS));
+
+  /**
+   * CfutThreadExecutor:idle-timeout-usec: (getter get_idle_timeout_usec) (setter set_idle_timeout_usec)
+   *
+   * After how many microseconds without work a thread goes away; negative for never. 15 seconds by default.
+   *
+   * Since: 1.0
+   */
+  g_object_class_install_property (object_class, PROP_IDLE_TIMEOUT_USEC,
+    g_param_spec_int64 ("idle-timeout-usec", NULL, NULL, G_MININT64, G_MAXINT64, IDLE_USEC,
+                        G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS |
+                        G_PARAM_EXPLICIT_NOTIFY));
+
+  /**
+   * CfutThreadExecutor:thread-name-prefix: (getter dup_thread_name_prefix) (setter set_thread_name_prefix)
+   *
+   * What the names of the threads begin with; a number follows. Of the name, the system shows 15 bytes.
+   *
+   * Since: 1.0
+   */
+  g_object_class_install_property (object_class, PROP_THREAD_NAME_PREFIX,
+    g_param_spec_string ("thread-name-prefix", NULL, NULL, "cfut",
+                         G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY));
 }
 
 static void
@@ -323,4 +566,135 @@ cfut_thread_executor_get_n_threads (CfutThreadExecutor *self)
 
   cfut_pool_get_counts (self->pool, &counts);
   return counts.n_threads;
+}
+
+/**
+ * cfut_thread_executor_get_n_abandoned: (get-property n-abandoned)
+ * @self: a thread executor
+ *
+ * Tells how many threads are stuck in functions whose run deadline has passed. May be called on any thread.
+ *
+ * Returns: the number of threads
+ *
+ * Since: 1.0
+ */
+guint
+cfut_thread_executor_get_n_abandoned (CfutThreadExecutor *self)
+{
+  CfutPoolCounts counts;
+
+  g_return_val_if_fail (CFUT_IS_THREAD_EXECUTOR (self), 0);
+
+  cfut_pool_get_counts (self->pool, &counts);
+  return counts.n_abandoned;
+}
+
+/**
+ * cfut_thread_executor_get_idle_timeout_usec: (get-property idle-timeout-usec)
+ * @self: a thread executor
+ *
+ * Tells after how many microseconds without work a thread goes away. May be called on any thread.
+ *
+ * Returns: microseconds; negative for never
+ *
+ * Since: 1.0
+ */
+gint64
+cfut_thread_executor_get_idle_timeout_usec (CfutThreadExecutor *self)
+{
+  g_return_val_if_fail (CFUT_IS_THREAD_EXECUTOR (self), 0);
+
+  return __atomic_load_n (&self->idle_timeout_usec, __ATOMIC_RELAXED);
+}
+
+/**
+ * cfut_thread_executor_set_idle_timeout_usec: (set-property idle-timeout-usec)
+ * @self: a thread executor
+ * @timeout_usec: microseconds; negative for never
+ *
+ * Sets after how long without work a thread goes away. It holds from the next time on that a thread goes to sleep. May
+ * be called on any thread, where the notification comes too.
+ *
+ * Since: 1.0
+ */
+void
+cfut_thread_executor_set_idle_timeout_usec (CfutThreadExecutor *self,
+                                            gint64              timeout_usec)
+{
+  g_return_if_fail (CFUT_IS_THREAD_EXECUTOR (self));
+
+  timeout_usec = MAX (timeout_usec, -1);
+  if (__atomic_exchange_n (&self->idle_timeout_usec, timeout_usec, __ATOMIC_RELAXED) == timeout_usec)
+    return;
+
+  if (self->pool != NULL)
+    cfut_pool_set_idle (self->pool, timeout_usec);
+  g_object_notify (G_OBJECT (self), "idle-timeout-usec");
+}
+
+/**
+ * cfut_thread_executor_dup_thread_name_prefix: (get-property thread-name-prefix)
+ * @self: a thread executor
+ *
+ * Returns what the names of the threads begin with. May be called on any thread.
+ *
+ * Returns: (transfer full): the prefix
+ *
+ * Since: 1.0
+ */
+char *
+cfut_thread_executor_dup_thread_name_prefix (CfutThreadExecutor *self)
+{
+  g_return_val_if_fail (CFUT_IS_THREAD_EXECUTOR (self), NULL);
+
+  return g_strdup (cfut_thread_setup_get_prefix (self->setup));
+}
+
+/**
+ * cfut_thread_executor_set_thread_name_prefix: (set-property thread-name-prefix)
+ * @self: a thread executor
+ * @prefix: (nullable): the prefix; %NULL for the default
+ *
+ * Sets what the names of threads begin with that are started from now on. The string is kept for ever. May be called on
+ * any thread, where the notification comes too.
+ *
+ * Since: 1.0
+ */
+void
+cfut_thread_executor_set_thread_name_prefix (CfutThreadExecutor *self,
+                                             const char         *prefix)
+{
+  g_return_if_fail (CFUT_IS_THREAD_EXECUTOR (self));
+
+  cfut_thread_setup_set_prefix (self->setup, prefix);
+  g_object_notify (G_OBJECT (self), "thread-name-prefix");
+}
+
+/**
+ * cfut_thread_executor_set_initializer:
+ * @self: a thread executor
+ * @func: (scope notified) (closure user_data) (destroy destroy): what to call
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data, when no thread of the executor will need it any more; called on the
+ *   main context of this call
+ *
+ * Has a function called on each of the executor's threads before that runs its first task.
+ *
+ * When it fails, the executor is broken: what is queued, and what is submitted later, is rejected with
+ * %CFUT_FUTURE_ERROR_BROKEN and the function's message; what runs on other threads runs to its end. To be called
+ * once, before the first submission.
+ *
+ * Since: 1.0
+ */
+void
+cfut_thread_executor_set_initializer (CfutThreadExecutor  *self,
+                                      CfutInitializerFunc  func,
+                                      gpointer             user_data,
+                                      GDestroyNotify       destroy)
+{
+  g_return_if_fail (CFUT_IS_THREAD_EXECUTOR (self));
+  g_return_if_fail (func != NULL);
+  g_return_if_fail (!cfut_thread_setup_has_initializer (self->setup));
+
+  cfut_thread_setup_set_initializer (self->setup, func, user_data, destroy);
 }

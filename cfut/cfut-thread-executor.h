@@ -21,5 +21,22 @@ CFUT_AVAILABLE_IN_1_0
 CfutExecutor *cfut_thread_executor_new (guint max_workers);
 CFUT_AVAILABLE_IN_1_0
 guint cfut_thread_executor_get_n_threads (CfutThreadExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+guint cfut_thread_executor_get_n_abandoned (CfutThreadExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+gint64 cfut_thread_executor_get_idle_timeout_usec (CfutThreadExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_thread_executor_set_idle_timeout_usec (CfutThreadExecutor *self,
+                                                 gint64              timeout_usec);
+CFUT_AVAILABLE_IN_1_0
+char *cfut_thread_executor_dup_thread_name_prefix (CfutThreadExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_thread_executor_set_thread_name_prefix (CfutThreadExecutor *self,
+                                                  const char         *prefix);
+CFUT_AVAILABLE_IN_1_0
+void cfut_thread_executor_set_initializer (CfutThreadExecutor  *self,
+                                           CfutInitializerFunc  func,
+                                           gpointer             user_data,
+                                           GDestroyNotify       destroy);
 
 G_END_DECLS

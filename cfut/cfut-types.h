@@ -151,6 +151,20 @@ typedef gboolean (*CfutTaskFunc) (CfutTask  *task,
                                   GError   **error);
 
 /**
+ * CfutInitializerFunc:
+ * @user_data: the data given with the function
+ * @error: return location for an error
+ *
+ * A function that prepares a thread for the tasks of an executor. It is called on that thread.
+ *
+ * Returns: whether it succeeded
+ *
+ * Since: 1.0
+ */
+typedef gboolean (*CfutInitializerFunc) (gpointer   user_data,
+                                         GError   **error);
+
+/**
  * CfutRangeFunc:
  * @task: the task that is running
  * @begin: the first index of this part

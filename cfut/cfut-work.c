@@ -292,7 +292,9 @@ cfut_work_run (CfutWork *self)
 
   cfut_work_ref (self);
   thread->serving = self->log;
-  ran = cfut_task_run (g_object_ref (self->task));
+  ran = cfut_task_run (g_object_ref (self->task), 0);
+  if (!ran)
+    cfut_future_release (CFUT_FUTURE (self->task));
   thread->serving = outer;
   cfut_work_unref (self);
 

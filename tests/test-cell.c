@@ -179,7 +179,7 @@ step_both (CfutCell *cell,
   switch (g_rand_int_range (rand, 0, 24))
     {
     case 0:
-      g_assert_cmpint (cfut_cell_start (cell), ==, model->state == CFUT_STATE_PENDING);
+      g_assert_cmpint (cfut_cell_start (cell, 0, 0), ==, model->state == CFUT_STATE_PENDING);
       if (model->state == CFUT_STATE_PENDING)
         model->state = CFUT_STATE_RUNNING;
       break;
@@ -381,7 +381,7 @@ race_a_round (Racer *self,
   switch (self->number)
     {
     case 0:
-      if (cfut_cell_start (&round->cell) &&
+      if (cfut_cell_start (&round->cell, 0, 0) &&
           cfut_cell_try_settle (&round->cell, CFUT_STATE_RESOLVED, &before))
         g_atomic_int_inc (&round->n_settled);
       else
@@ -480,7 +480,7 @@ test_cell_racing_threads (void)
 static gpointer
 start_cell (gpointer data)
 {
-  return GINT_TO_POINTER (cfut_cell_start (data));
+  return GINT_TO_POINTER (cfut_cell_start (data, 0, 0));
 }
 
 /* Guarantee 5: who starts while another holds the lock waits for what that one decides. */

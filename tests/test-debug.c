@@ -472,7 +472,7 @@ test_trace_of_states_of_tasks (void)
     }
 
   run_with ("futures,states");
-  g_test_trap_assert_stderr ("*[pool-*] * running after * ms: a CfutTask of function *");
+  g_test_trap_assert_stderr ("*[cfut-*] * running after * ms: a CfutTask of function *");
   g_test_trap_assert_stderr ("*at exit 0 futures are alive*");
 }
 

@@ -18,7 +18,8 @@ typedef struct {
 } Item;
 
 static CfutPoolOutcome
-run_item (CfutLink *link)
+run_item (CfutLink *link,
+          gboolean  placed)
 {
   Item *item = (Item *) link;
   TestSem *ran = item->ran;
@@ -211,7 +212,7 @@ test_pool_retire_against_push (void)
   for (guint i = 0; i < G_N_ELEMENTS (idle_times) * 2; i++)
     {
       int idle_usec = idle_times[i / 2];
-      CfutPool *pool = cfut_pool_new (&item_class, 1 + 2 * (i % 2), idle_usec);
+      CfutPool *pool = cfut_pool_new (&item_class, 1 + 2 * (i % 2), idle_usec, NULL, NULL);
       GThread *threads[2];
       Producer data[G_N_ELEMENTS (threads)];
       CfutPoolCounts counts;
@@ -260,7 +261,7 @@ test_pool_bursts (void)
 {
   for (guint round = 0; round < 60; round++)
     {
-      CfutPool *pool = cfut_pool_new (&item_class, 1 + round % 5, round % 3 * 20);
+      CfutPool *pool = cfut_pool_new (&item_class, 1 + round % 5, round % 3 * 20, NULL, NULL);
       GThread *threads[3];
       Batch batches[G_N_ELEMENTS (threads)];
       TestGate start;

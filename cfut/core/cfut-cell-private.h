@@ -59,6 +59,7 @@ struct _CfutNode {
 #define CFUT_CELL_ENTERED          0x1000u  /* its function is on a thread's stack */
 #define CFUT_CELL_OBSERVED         0x2000u  /* somebody has seen, or will see, what it came to */
 #define CFUT_CELL_PAUSED           0x4000u  /* not to be started, and to stop at its next checkpoint */
+#define CFUT_CELL_PLACED           0x8000u  /* its place among the priorities counts, not that in a queue */
 /* How many references the delivery queue drops besides the one of the presence. */
 #define CFUT_CELL_RELEASE_SHIFT    24
 #define CFUT_CELL_RELEASE_ONE      (1u << CFUT_CELL_RELEASE_SHIFT)
@@ -67,6 +68,7 @@ struct _CfutNode {
 
 typedef struct {
   _Atomic guint word;
+  _Atomic guint tag;  /* the embedder's */
   CfutNode *nodes;  /* guarded by CFUT_CELL_LOCK; first->prev is the last */
 } CfutCell;
 
@@ -106,7 +108,9 @@ gboolean  cfut_cell_add         (CfutCell   *cell,
                                  CfutNode   *node);
 gboolean  cfut_cell_remove      (CfutCell   *cell,
                                  CfutNode   *node);
-gboolean  cfut_cell_start       (CfutCell   *cell);
+gboolean  cfut_cell_start       (CfutCell   *cell,
+                                 guint       unless,
+                                 guint       flags);
 gboolean  cfut_cell_try_settle  (CfutCell   *cell,
                                  CfutState   to,
                                  guint      *before);

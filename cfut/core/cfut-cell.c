@@ -177,10 +177,12 @@ cfut_cell_remove (CfutCell *cell,
   return removed;
 }
 
-/* PENDING to RUNNING. A held lock is waited for: who cancels does its accounts under it, and whoever
+/* PENDING to RUNNING, unless one of some flags is set; sets others. A held lock is waited for: who cancels does its accounts under it, and whoever
  * fails to start may drop what those accounts are in. */
 gboolean
-cfut_cell_start (CfutCell *cell)
+cfut_cell_start (CfutCell *cell,
+                 guint     unless,
+                 guint     flags)
 {
   guint word = cfut_cell_load (cell);
   guint spins = 0;
@@ -192,13 +194,13 @@ cfut_cell_start (CfutCell *cell)
           cell_pause (&spins);
           word = cfut_cell_load (cell);
         }
-      else if (cfut_cell_state (word) != CFUT_STATE_PENDING)
+      else if (cfut_cell_state (word) != CFUT_STATE_PENDING || (word & unless))
         {
           return FALSE;
         }
       else if (atomic_compare_exchange_weak_explicit (&cell->word, &word,
-                                                      cell_transition (word, CFUT_STATE_RUNNING) &
-                                                        ~CFUT_CELL_QUEUED,
+                                                      (cell_transition (word, CFUT_STATE_RUNNING) &
+                                                       ~CFUT_CELL_QUEUED) | flags,
                                                       memory_order_acq_rel, memory_order_acquire))
         {
           return TRUE;
@@ -214,7 +216,7 @@ hand_over (guint word)
   return word & CFUT_CELL_SCHEDULED ? word + CFUT_CELL_RELEASE_ONE : word | CFUT_CELL_SCHEDULED;
 }
 
-/* The fast way out of RUNNING, with nobody in the list. FALSE: somebody is, or the lock is
+/* The fast way out of RUNNING, by who runs it, with nobody in the list. FALSE: somebody is, or the lock is
  * taken: then lock and settle. */
 gboolean
 cfut_cell_try_settle (CfutCell  *cell,
@@ -230,7 +232,8 @@ cfut_cell_try_settle (CfutCell  *cell,
         return FALSE;
     }
   while (!atomic_compare_exchange_weak_explicit (&cell->word, &word,
-                                                 hand_over (cell_transition (word, to)),
+                                                 hand_over (cell_transition (word, to)) &
+                                                   ~CFUT_CELL_ENTERED,
                                                  memory_order_acq_rel, memory_order_relaxed));
 
   *before = word;

@@ -13,6 +13,7 @@
 G_BEGIN_DECLS
 
 typedef struct _CfutOwner CfutOwner;
+typedef struct _CfutDelivery CfutDelivery;
 typedef struct _CfutItem CfutItem;
 typedef struct _CfutItemClass CfutItemClass;
 typedef struct _CfutDelayed CfutDelayed;
@@ -51,6 +52,11 @@ CfutOwner    *cfut_owner_ref             (CfutOwner       *self);
 void          cfut_owner_unref           (CfutOwner       *self);
 gboolean      cfut_owner_is_context_here (CfutOwner       *self);   /* this thread owns the context at the moment */
 gboolean      cfut_owner_is_thread_here  (CfutOwner       *self);   /* this thread is the owner's */
+gboolean      cfut_owner_is_of            (CfutOwner       *self,
+                                           CfutDelivery    *delivery);
+gboolean      cfut_owner_has_seen_loop    (CfutOwner       *self);   /* one has iterated its context */
+/* Set once: called before the first iteration of each context, on the loop's thread. */
+void          cfut_delivery_set_loop_func (void           (*func) (CfutDelivery *delivery));
 void          cfut_owner_push            (CfutOwner       *self,    /* any thread */
                                           CfutItem        *item);
 void          cfut_owner_delay           (CfutOwner       *self,    /* only from deliver, LOOP, or from a delayed func */

@@ -9,7 +9,6 @@
 G_BEGIN_DECLS
 
 typedef struct _CfutThread CfutThread;
-typedef struct _CfutDelivery CfutDelivery;
 
 struct _CfutDelivery {
   gatomicrefcount ref_count;

@@ -268,6 +268,14 @@ delivery_has_work (CfutDelivery *self)
   return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || self->orphans != NULL;
 }
 
+static void (*loop_func) (CfutDelivery *delivery);
+
+void
+cfut_delivery_set_loop_func (void (*func) (CfutDelivery *delivery))
+{
+  loop_func = func;
+}
+
 static gboolean
 main_prepare (GSource *source,
               gint    *timeout)
@@ -275,8 +283,12 @@ main_prepare (GSource *source,
   CfutDelivery *self = ((DeliverySource *) source)->delivery;
   CfutThread *thread = cfut_thread_get ();
 
-  if (atomic_load_explicit (&self->iterated_by, memory_order_relaxed) != thread)
-    atomic_store_explicit (&self->iterated_by, thread, memory_order_relaxed);
+  if (atomic_load_explicit (&self->iterated_by, memory_order_relaxed) != thread &&
+      atomic_exchange_explicit (&self->iterated_by, thread, memory_order_seq_cst) == NULL)
+    {
+      if (loop_func != NULL)
+        loop_func (self);
+    }
 
   *timeout = -1;
   if (delivery_has_work (self))

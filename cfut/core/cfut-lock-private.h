@@ -17,9 +17,11 @@ typedef enum {
   CFUT_LOCK_LOG,       /* the open work of a derived executor */
   CFUT_LOCK_HANDLE,    /* whether a pool is there still */
   CFUT_LOCK_CELL,      /* the bit in a cell's word */
+  CFUT_LOCK_PLACES,    /* a pool's priorities */
   CFUT_LOCK_REGISTRY,  /* which context has which delivery */
   CFUT_LOCK_DELIVERY,  /* a context's list of owners that have something */
   CFUT_LOCK_WAIT,      /* the sources of waits in a main loop */
+  CFUT_LOCK_POOLS,     /* the list of all pools */
   CFUT_LOCK_POOL,      /* a pool's idle workers and slots */
   CFUT_LOCK_SPARE,     /* owners that may be used again */
   CFUT_LOCK_REPORT,    /* what was told of and warned of */

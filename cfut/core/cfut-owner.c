@@ -19,6 +19,7 @@
 #include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
 #include "core/cfut-delivery-struct-private.h"
+#include "core/cfut-pool-private.h"
 #include "core/cfut-thread-private.h"
 
 #define REAP_AT_ONCE 8192
@@ -273,6 +274,19 @@ owner_may_borrow_context (CfutOwner *self)
 }
 
 gboolean
+cfut_owner_is_of (CfutOwner    *self,
+                  CfutDelivery *delivery)
+{
+  return self->delivery == delivery;
+}
+
+gboolean
+cfut_owner_has_seen_loop (CfutOwner *self)
+{
+  return atomic_load_explicit (&self->delivery->iterated_by, memory_order_seq_cst) != NULL;
+}
+
+gboolean
 cfut_owner_is_context_here (CfutOwner *self)
 {
   CfutThread *thread = cfut_thread_get ();
@@ -425,6 +439,25 @@ owner_doze (CfutOwner    *self,
   return wake;
 }
 
+/* On a worker, which is stood in for while it sleeps. */
+static CfutWake
+worker_block (CfutWaiter   *waiter,
+              gint64        deadline_usec,
+              GCancellable *cancellable)
+{
+  CfutPool *pool;
+  CfutWake wake;
+
+  if (deadline_usec > g_get_monotonic_time () && cfut_waiter_spin (waiter))
+    return CFUT_WAKE_FIRED;
+
+  pool = cfut_pool_block ();
+  wake = cfut_waiter_wait_asleep (waiter, deadline_usec, cancellable);
+  cfut_pool_unblock (pool);
+
+  return wake;
+}
+
 /* With CFUT_DEBUG: warns where the wait holds up the program's main loop, and goes on waiting. */
 static CfutWake
 owner_wait_watched (CfutWaiter   *waiter,
@@ -456,6 +489,8 @@ cfut_owner_block (CfutWaiter   *waiter,
   CfutOwner *owner = thread->running_owner == NULL ? cfut_owner_get_current () : NULL;
   CfutWake wake;
 
+  if (thread->worker != NULL)
+    return worker_block (waiter, deadline_usec, cancellable);
   if (owner == NULL || g_main_depth () > 0 || !owner_may_borrow_context (owner))
     return G_UNLIKELY (cfut_debug_flags != 0)
              ? owner_wait_watched (waiter, deadline_usec, cancellable)

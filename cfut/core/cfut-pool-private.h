@@ -7,62 +7,128 @@
 #include <glib-object.h>
 
 #include "core/cfut-cell-private.h"
+#include "core/cfut-heap-private.h"
 #include "core/cfut-queue-private.h"
 
 G_BEGIN_DECLS
 
 typedef struct _CfutPool CfutPool;
 typedef struct _CfutPoolWorker CfutPoolWorker;
+typedef struct _CfutPoolRun CfutPoolRun;
 
+/* More threads than that are never made, those included that stand in for blocked ones. */
 #define CFUT_POOL_MAX_WORKERS 4095
+
+/* A key that no clock reaches: set aside. */
+#define CFUT_POOL_NEVER G_MAXINT64
 
 typedef struct {
   guint64 n_pending;
   guint64 n_running;
   guint64 n_completed;
   guint n_threads;
+  guint n_abandoned;
 } CfutPoolCounts;
 
 typedef enum {
   CFUT_POOL_RAN,      /* it was started, and has ended */
-  CFUT_POOL_STALE     /* it had been settled while it was queued */
+  CFUT_POOL_STALE     /* it had been settled while it was queued, or stands elsewhere by now */
 } CfutPoolOutcome;
 
-/* What the pool does with links. Both take them over. */
+/* What the pool does with links. Run and fail take them over. */
 typedef struct {
-  CfutPoolOutcome (*run)  (CfutLink     *link);
-  /* No thread can be made. */
+  /* @placed: it comes from the heap of priorities. */
+  CfutPoolOutcome (*run)  (CfutLink     *link,
+                           gboolean      placed);
+  /* No thread can be made, or none can be set up. */
   void            (*fail) (CfutLink     *link,
                            const GError *error);
+  /* On a thread that begins to work, and ends; both may be NULL. When setting up fails, the pool is broken. */
+  gboolean        (*enter) (gpointer      data,
+                            guint         worker,
+                            GError      **error);
+  void            (*leave) (gpointer      data);
 } CfutPoolClass;
+
+/* A function that runs, on the stack of its thread. */
+struct _CfutPoolRun {
+  GObject *object;
+  CfutPoolRun *outer;  /* in which it runs, inside of a wait */
+};
+
+/* Embedded in what has been given a priority. */
+typedef struct {
+  CfutPlace place;
+  CfutLink *link;
+} CfutPoolPlace;
 
 CfutPool *cfut_pool_new            (const CfutPoolClass *klass,
                                     guint                max_workers,
-                                    gint64               idle_usec);
+                                    gint64               idle_usec,
+                                    gpointer             data,
+                                    GDestroyNotify       data_free);
 CfutPool *cfut_pool_ref            (CfutPool            *self);
 void      cfut_pool_unref          (CfutPool            *self);
 
-/* FALSE: it was closed before or meanwhile. The link is in the queue all the same, unless @queued says
+/* FALSE: it was closed or broken before or meanwhile. The link is in the queue all the same, unless @queued says
  * otherwise, and whoever is inside settles it. */
 gboolean  cfut_pool_push           (CfutPool            *self,
                                     CfutLink            *link,
                                     gboolean            *queued);
+/* The same for a link with a priority: the smaller the key, which is a time, the sooner. */
+gboolean  cfut_pool_push_placed    (CfutPool            *self,
+                                    CfutPoolPlace       *place,
+                                    gint64               key,
+                                    gboolean            *queued);
+/* Under the cell's lock of what stands there: sets the key of a link that was pushed before. FALSE: it was not in
+ * the heap, and a reference on the link has to come with it. */
+gboolean  cfut_pool_place          (CfutPool            *self,
+                                    CfutPoolPlace       *place,
+                                    gint64               key);
+gboolean  cfut_pool_unplace        (CfutPool            *self,
+                                    CfutPoolPlace       *place);
+gboolean  cfut_pool_is_aside       (CfutPool            *self,
+                                    CfutPoolPlace       *place);
+void      cfut_pool_check_ended    (CfutPool            *self);
+void      cfut_pool_notify         (CfutPool            *self);
 void      cfut_pool_count_unqueued (CfutPool            *self);
 void      cfut_pool_close          (CfutPool            *self);
 void      cfut_pool_drain          (CfutPool            *self,
                                     void               (*func) (CfutLink *link));
 CfutCell *cfut_pool_get_ended      (CfutPool            *self);
+/* (transfer full) (nullable): why the pool is broken. */
+GError   *cfut_pool_dup_error      (CfutPool            *self);
 void      cfut_pool_get_counts     (CfutPool            *self,
                                     CfutPoolCounts      *counts);
 guint     cfut_pool_get_max        (CfutPool            *self);
+void      cfut_pool_set_idle       (CfutPool            *self,
+                                    gint64               idle_usec);
+void      cfut_pool_set_compensate (CfutPool            *self,
+                                    gboolean             compensate);
 
-/* Called by a task that runs: the pool that this thread works for, or NULL. */
+/* On a worker: the pool that this thread works for, or NULL. */
 CfutPool *cfut_pool_get_current    (void);
 
-/* Asking all that runs at this moment to stop. */
+/* What runs. Enter and leave on the thread that runs it, nested. */
+void      cfut_pool_enter_run      (CfutPoolRun         *run,
+                                    GObject             *object);
+void      cfut_pool_leave_run      (CfutPoolRun         *run);
+GPtrArray *cfut_pool_dup_running   (CfutPool            *self);
 GPtrArray *cfut_pool_stop_running  (CfutPool            *self);
-void      cfut_pool_watch          (GObject             *object);
-void      cfut_pool_unwatch        (GObject             *object);
 gboolean  cfut_pool_is_stopping    (void);
+/* The thread that runs @object is not counted on any more. FALSE: none does. */
+gboolean  cfut_pool_abandon        (GObject             *object);
+
+/* Runs a link of this thread's own pool inside of a wait. */
+gboolean  cfut_pool_may_run_here   (CfutPool            *self);
+void      cfut_pool_begin_run_here (void);
+void      cfut_pool_end_run_here   (gboolean             ran);
+/* This thread will sleep; (nullable): the pool that has to hear when it is back. */
+CfutPool *cfut_pool_block          (void);
+void      cfut_pool_unblock        (CfutPool            *self);
+/* This thread will sleep until something of its own pool has run. FALSE: that is for ever, as no other worker is
+ * left for it, and the pool may not grow. */
+gboolean  cfut_pool_begin_wait_own (void);
+void      cfut_pool_end_wait_own   (void);
 
 G_END_DECLS

@@ -13,10 +13,13 @@ G_BEGIN_DECLS
 #define WORD_SEARCHING(word) ((guint) ((word) & 0xfff))
 #define WORD_IDLE(word) ((guint) (((word) >> 12) & 0xfff))
 #define WORD_LIVE(word) ((guint) (((word) >> 24) & 0xfff))
+#define WORD_BLOCKED(word) ((guint) (((word) >> 36) & 0xfff))
 #define ONE_SEARCHING (G_GUINT64_CONSTANT (1))
 #define ONE_IDLE (G_GUINT64_CONSTANT (1) << 12)
 #define ONE_LIVE (G_GUINT64_CONSTANT (1) << 24)
-#define STOP (G_GUINT64_CONSTANT (1) << 36)
+#define ONE_BLOCKED (G_GUINT64_CONSTANT (1) << 36)
+#define STOP (G_GUINT64_CONSTANT (1) << 48)
+#define BROKEN (G_GUINT64_CONSTANT (1) << 49)
 
 typedef struct {
   gatomicrefcount ref_count;
@@ -33,19 +36,30 @@ struct _CfutPoolWorker {
   _Atomic guint64 n_completed;
   _Atomic guint64 n_stale;
 
+  /* The innermost of what runs; see cfut-pool-run.c for who may change it */
+  _Atomic (CfutPoolRun *) run;
+
+  /* Not live any more, though it has not come back; written under the pool's lock */
+  _Atomic gboolean abandoned;
+
   /* The worker's own */
   CfutPool *pool;
+  guint number;
+  guint depth;
   gboolean searching;
+  gboolean placed;     /* what it took last stood among the priorities */
   guint n_ticks;
   guint seed;
   guint stop_epoch;
+  gboolean blocked;
+  gpointer spare;      /* the embedder's, freed by its leave */
 
   /* Guarded by the pool's lock */
   gboolean in_use;
   gboolean is_idle;
+  gboolean retired;    /* taken off the stack to leave; not live any more */
   CfutPoolWorker *next_idle;
   CfutWaiter waiter;
-  GObject *watched;  /* not owned: the run holds it */
 };
 
 struct _CfutPool {
@@ -57,15 +71,22 @@ struct _CfutPool {
   /* Atomic, seq_cst where invariant 2 needs it */
   _Atomic guint64 word;
   _Atomic gboolean injector_lock;
+  _Atomic guint n_ready;        /* of the heap: what may be taken now */
+  _Atomic guint n_places;       /* of the heap: with what was set aside */
   _Atomic guint64 n_unqueued;
   _Atomic guint stop_epoch;
   _Atomic guint n_slots;
+  _Atomic gint64 idle_usec;
+  _Atomic gboolean compensate;
+  _Atomic guint n_waiting;      /* workers that wait for the pool's own tasks; without compensation only */
+  _Atomic (GError *) error;     /* set once */
   gatomicrefcount ref_count;
 
   /* Immutable */
   const CfutPoolClass *klass;
   guint max_workers;
-  gint64 idle_usec;
+  gpointer data;
+  GDestroyNotify data_free;
   GThreadPool *threads;
   PoolHandle *handle;
   _Atomic (CfutPoolWorker *) *slots;
@@ -73,10 +94,19 @@ struct _CfutPool {
   /* Settles when the pool is closed, empty, and has no workers */
   CfutCell ended;
 
-  /* Guarded by lock */
+  GMutex places_lock;
+  /* Guarded by places_lock */
+  CfutHeap heap;
+
   GMutex lock;
+  /* Guarded by lock */
   CfutPoolWorker *idle;
   guint n_strays;
+  guint n_abandoned;
+
+  /* Guarded by the lock of all pools */
+  CfutPool *next_pool;
+  CfutPool *prev_pool;
 };
 
 static inline void
@@ -86,11 +116,34 @@ count_one (_Atomic guint64 *counter)
                          memory_order_relaxed);
 }
 
-gboolean cfut_pool_has_work    (CfutPool *self);
-void     cfut_pool_notify      (CfutPool *self);
-gboolean cfut_pool_wake_idle   (CfutPool *self);
-void     cfut_pool_check_ended (CfutPool *self);
+/* How many workers may be live: those that are blocked are stood in for. */
+static inline guint
+pool_limit (const CfutPool *self,
+            guint64         word)
+{
+  return MIN (self->max_workers + WORD_BLOCKED (word), CFUT_POOL_MAX_WORKERS);
+}
+
+static inline guint64
+pool_word (CfutPool *self)
+{
+  return atomic_load_explicit (&self->word, memory_order_seq_cst);
+}
+
+gboolean  cfut_pool_has_links   (CfutPool *self);   /* anything at all */
+gboolean  cfut_pool_has_work    (CfutPool *self);   /* anything that may be started now */
+gboolean  cfut_pool_wake_idle   (CfutPool *self);
+void      cfut_pool_retire_idle (CfutPool *self);
+void      cfut_pool_drain_broken (CfutPool *self);
+void      cfut_pool_break       (CfutPool *self,
+                                 GError   *error);
+CfutLink *cfut_pool_take_placed (CfutPool *self,
+                                 gboolean  any);
+void      cfut_pool_drain_places (CfutPool *self,
+                                  void    (*func) (CfutLink *link));
+void      cfut_pool_register    (CfutPool *self);
+void      cfut_pool_unregister  (CfutPool *self);
 /* What a thread does with a token that was counted as live and searching. */
-void     cfut_pool_work        (CfutPool *self);
+void      cfut_pool_work        (CfutPool *self);
 
 G_END_DECLS

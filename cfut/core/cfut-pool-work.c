@@ -21,6 +21,8 @@
 #define BATCH 32u
 #define LOOK_AT_INJECTOR 64u
 #define SPIN_USEC 5
+/* Of so many starts one is not the most urgent's. */
+#define PASS_URGENT 8u
 
 /* Moves a batch into the worker's ring, behind what is there: what was submitted first from outside
  * starts first. */
@@ -93,8 +95,8 @@ pool_steal (CfutPool       *self,
   return NULL;
 }
 
-gboolean
-cfut_pool_has_work (CfutPool *self)
+static gboolean
+pool_has_queued (CfutPool *self)
 {
   guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
 
@@ -112,15 +114,36 @@ cfut_pool_has_work (CfutPool *self)
   return FALSE;
 }
 
+gboolean
+cfut_pool_has_links (CfutPool *self)
+{
+  return atomic_load_explicit (&self->n_places, memory_order_seq_cst) > 0 || pool_has_queued (self);
+}
+
+gboolean
+cfut_pool_has_work (CfutPool *self)
+{
+  return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || pool_has_queued (self);
+}
+
+/* What is urgent first, but not always; what is less so when there is nothing else. */
 static CfutLink *
 worker_find (CfutPoolWorker *worker)
 {
   CfutPool *self = worker->pool;
+  guint n_ready = atomic_load_explicit (&self->n_ready, memory_order_relaxed);
   CfutLink *link;
 
+  worker->n_ticks++;
+  worker->placed = TRUE;
+  if (G_UNLIKELY (n_ready > 0) && worker->n_ticks % PASS_URGENT != 0 &&
+      (link = cfut_pool_take_placed (self, FALSE)) != NULL)
+    return link;
+
+  worker->placed = FALSE;
   /* Now and then the injector, though the ring is not empty: work that makes work must not keep out
    * the rest. */
-  if (++worker->n_ticks % LOOK_AT_INJECTOR == 0)
+  if (worker->n_ticks % LOOK_AT_INJECTOR == 0)
     pool_take_injected (self, worker);
 
   link = cfut_ring_take (&worker->ring);
@@ -128,6 +151,21 @@ worker_find (CfutPoolWorker *worker)
     {
       pool_take_injected (self, worker);
       link = cfut_ring_take (&worker->ring);
+    }
+
+  return link;
+}
+
+/* When there is nothing of its own: others' first, then what may wait. */
+static CfutLink *
+worker_find_elsewhere (CfutPoolWorker *worker)
+{
+  CfutLink *link = pool_steal (worker->pool, worker);
+
+  if (link == NULL && atomic_load_explicit (&worker->pool->n_ready, memory_order_relaxed) > 0)
+    {
+      link = cfut_pool_take_placed (worker->pool, TRUE);
+      worker->placed = link != NULL;
     }
 
   return link;
@@ -168,10 +206,16 @@ worker_end_search (CfutPoolWorker *worker,
     cfut_pool_notify (self);
 }
 
+/* Before something is taken: what is taken after all that runs was asked to stop, was queued then. */
+static inline void
+worker_note_stops (CfutPoolWorker *worker)
+{
+  worker->stop_epoch = atomic_load_explicit (&worker->pool->stop_epoch, memory_order_acquire);
+}
+
 static CfutLink *
 worker_search (CfutPoolWorker *worker)
 {
-  CfutPool *self = worker->pool;
   CfutLink *link = NULL;
   gint64 until = 0;
 
@@ -180,9 +224,10 @@ worker_search (CfutPoolWorker *worker)
 
   for (guint look = 0; link == NULL; look++)
     {
+      worker_note_stops (worker);
       link = worker_find (worker);
       if (link == NULL)
-        link = pool_steal (self, worker);
+        link = worker_find_elsewhere (worker);
       if (link != NULL)
         break;
 
@@ -224,6 +269,7 @@ worker_park (CfutPoolWorker *worker)
 
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   cfut_waiter_init (&worker->waiter);
+  worker->retired = FALSE;
   worker->is_idle = TRUE;
   worker->next_idle = self->idle;
   self->idle = worker;
@@ -235,16 +281,19 @@ worker_park (CfutPoolWorker *worker)
 
   if (cfut_pool_has_work (self))
     wake = CFUT_WAKE_NUDGED;
-  else if (!(atomic_load_explicit (&self->word, memory_order_seq_cst) & STOP))
-    wake = cfut_waiter_park (&worker->waiter, cfut_deadline_from_timeout (self->idle_usec));
+  else if (!(pool_word (self) & STOP))
+    wake = cfut_waiter_park (&worker->waiter,
+                             cfut_deadline_from_timeout (atomic_load_explicit (&self->idle_usec,
+                                                                               memory_order_relaxed)));
   else
     wake = CFUT_WAKE_TIMED_OUT;
 
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   if (!worker->is_idle)
     {
-      /* Somebody took us off the stack, and counted us as searching; fired under the lock. */
-      worker->searching = TRUE;
+      /* Somebody took us off the stack, and counted us as searching, or as gone; fired under the lock. */
+      worker->searching = !worker->retired;
+      stays = !worker->retired;
     }
   else
     {
@@ -252,7 +301,8 @@ worker_park (CfutPoolWorker *worker)
       if (wake == CFUT_WAKE_TIMED_OUT)
         {
           stays = FALSE;
-          atomic_fetch_sub_explicit (&self->word, ONE_IDLE, memory_order_seq_cst);
+          worker->retired = TRUE;
+          atomic_fetch_sub_explicit (&self->word, ONE_IDLE + ONE_LIVE, memory_order_seq_cst);
         }
       else
         {
@@ -311,6 +361,7 @@ pool_take_slot (CfutPool *self)
     {
       worker = g_aligned_alloc0 (1, sizeof (CfutPoolWorker), 64);
       worker->pool = self;
+      worker->number = n_slots + 1;
       worker->seed = n_slots + 1;
       atomic_store_explicit (&self->slots[n_slots], worker, memory_order_release);
       atomic_store_explicit (&self->n_slots, n_slots + 1, memory_order_release);
@@ -322,20 +373,64 @@ pool_take_slot (CfutPool *self)
   return worker;
 }
 
-/* Live no more; unless work came in just now, which we may have been the one to see to. */
+/* One that stood in for a blocked one goes when that is back. Under the lock, as for all that changes idle. */
+void
+cfut_pool_retire_idle (CfutPool *self)
+{
+  CfutPoolWorker *worker = NULL;
+  guint64 word;
+
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  word = pool_word (self);
+  if (WORD_LIVE (word) > pool_limit (self, word))
+    worker = self->idle;
+  if (worker != NULL)
+    {
+      self->idle = worker->next_idle;
+      worker->is_idle = FALSE;
+      worker->retired = TRUE;
+      atomic_fetch_sub_explicit (&self->word, ONE_IDLE + ONE_LIVE, memory_order_seq_cst);
+      cfut_waiter_fire (&worker->waiter);
+    }
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+}
+
+/* TRUE: there are more than may be, and this one is not counted any more. */
+static gboolean
+worker_retire (CfutPoolWorker *worker)
+{
+  CfutPool *self = worker->pool;
+  guint64 word = atomic_load_explicit (&self->word, memory_order_relaxed);
+  guint64 change = worker->searching ? ONE_LIVE + ONE_SEARCHING : ONE_LIVE;
+
+  do
+    {
+      if (G_LIKELY (WORD_LIVE (word) <= pool_limit (self, word)))
+        return FALSE;
+    }
+  while (!atomic_compare_exchange_weak_explicit (&self->word, &word, word - change,
+                                                 memory_order_seq_cst, memory_order_relaxed));
+
+  worker->searching = FALSE;
+  return TRUE;
+}
+
+/* It is live no more, whoever took it out of the count. Work may have come in just now, which we may have been
+ * the one to see to. */
 static void
 pool_leave (CfutPool       *self,
             CfutPoolWorker *worker)
 {
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   worker->in_use = FALSE;
-  atomic_fetch_sub_explicit (&self->word, ONE_LIVE, memory_order_seq_cst);
+  if (worker->abandoned)
+    self->n_abandoned--;
+  worker->abandoned = FALSE;
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   if (cfut_pool_has_work (self))
     cfut_pool_notify (self);
-  else
-    cfut_pool_check_ended (self);
+  cfut_pool_check_ended (self);
 }
 
 static void
@@ -344,12 +439,49 @@ worker_run (CfutPoolWorker *worker,
 {
   CfutPool *self = worker->pool;
 
-  worker->stop_epoch = atomic_load_explicit (&self->stop_epoch, memory_order_relaxed);
   count_one (&worker->n_taken);
-  if (self->klass->run (link) == CFUT_POOL_RAN)
+  if (self->klass->run (link, worker->placed) == CFUT_POOL_RAN)
     count_one (&worker->n_completed);
   else
     count_one (&worker->n_stale);
+}
+
+/* FALSE: the pool is broken. */
+static gboolean
+worker_enter (CfutPoolWorker *worker)
+{
+  CfutPool *self = worker->pool;
+  GError *error = NULL;
+
+  if (pool_word (self) & BROKEN)
+    return FALSE;
+  if (self->klass->enter == NULL || self->klass->enter (self->data, worker->number, &error))
+    return TRUE;
+
+  cfut_pool_break (self, error);
+  return FALSE;
+}
+
+static void
+worker_loop (CfutPoolWorker *worker)
+{
+  for (;;)
+    {
+      CfutLink *link;
+
+      if (G_UNLIKELY (atomic_load_explicit (&worker->abandoned, memory_order_relaxed)) ||
+          worker_retire (worker))
+        break;
+
+      worker_note_stops (worker);
+      link = worker->searching ? worker_search (worker) : worker_find (worker);
+      if (link == NULL && !worker->searching)
+        link = worker_search (worker);
+      if (link != NULL)
+        worker_run (worker, link);
+      else if (!worker_park (worker))
+        break;
+    }
 }
 
 void
@@ -360,79 +492,20 @@ cfut_pool_work (CfutPool *self)
 
   thread->worker = worker;
   thread->serving = self;
-  for (;;)
+  if (worker_enter (worker))
     {
-      CfutLink *link = worker->searching ? worker_search (worker) : worker_find (worker);
-
-      if (link == NULL && !worker->searching)
-        link = worker_search (worker);
-      if (link != NULL)
-        worker_run (worker, link);
-      else if (!worker_park (worker))
-        break;
+      worker_loop (worker);
+      if (self->klass->leave != NULL)
+        self->klass->leave (self->data);
+    }
+  else
+    {
+      atomic_fetch_sub_explicit (&self->word, ONE_LIVE + ONE_SEARCHING, memory_order_seq_cst);
+      worker->searching = FALSE;
+      cfut_pool_drain_broken (self);
     }
   thread->worker = NULL;
   thread->serving = NULL;
 
   pool_leave (self, worker);
-}
-
-/* From here to unwatch, the object that runs on this thread is among those that stop_running returns. */
-void
-cfut_pool_watch (GObject *object)
-{
-  CfutPoolWorker *worker = cfut_thread_get ()->worker;
-
-  if (worker == NULL || worker->watched != NULL)
-    return;
-
-  cfut_lock (&worker->pool->lock, CFUT_LOCK_POOL);
-  worker->watched = object;
-  cfut_unlock (&worker->pool->lock, CFUT_LOCK_POOL);
-}
-
-void
-cfut_pool_unwatch (GObject *object)
-{
-  CfutPoolWorker *worker = cfut_thread_get ()->worker;
-
-  if (worker == NULL || worker->watched != object)
-    return;
-
-  cfut_lock (&worker->pool->lock, CFUT_LOCK_POOL);
-  worker->watched = NULL;
-  cfut_unlock (&worker->pool->lock, CFUT_LOCK_POOL);
-}
-
-/* (transfer full): what runs and wants to be told by more than is_stopping. */
-GPtrArray *
-cfut_pool_stop_running (CfutPool *self)
-{
-  GPtrArray *watched = g_ptr_array_new ();
-  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
-
-  atomic_fetch_add_explicit (&self->stop_epoch, 1, memory_order_seq_cst);
-
-  cfut_lock (&self->lock, CFUT_LOCK_POOL);
-  for (guint i = 0; i < n_slots; i++)
-    {
-      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
-
-      if (worker->watched != NULL)
-        g_ptr_array_add (watched, g_object_ref (worker->watched));
-    }
-  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
-
-  return watched;
-}
-
-/* Whether what runs on this thread was running when all that ran was asked to stop. */
-gboolean
-cfut_pool_is_stopping (void)
-{
-  CfutPoolWorker *worker = cfut_thread_get ()->worker;
-
-  return worker != NULL &&
-         atomic_load_explicit (&worker->pool->stop_epoch, memory_order_relaxed) !=
-           worker->stop_epoch;
 }

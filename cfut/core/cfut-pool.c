@@ -10,21 +10,25 @@
  *   push on a worker ------------------^        \--(half)--> ring of a worker that has nothing
  *
  * Threads: everything may be called on any thread.
- * Locks: `lock` guards the stack of idle workers, the slots, n_strays and `ended`; the word is changed under it
- *   wherever idle is. It is a leaf, but that a worker's GMutex may be taken after it is released.
- *   `injector_lock` is only ever tried, by who wants to pop; draining waits for it.
+ * Locks: `lock` guards the stack of idle workers, the slots, n_strays and n_abandoned; the word is changed under
+ *   it wherever idle is. `places_lock` guards the heap of what has a priority. Both are leaves, but that a
+ *   worker's GMutex may be taken after the first is released. `injector_lock` is only ever tried, by who wants to pop;
+ *   taking all waits for it.
  * Owns: a pool is held by its executor and by each live worker. Links in it belong to it.
  * Invariants:
- * 1. The word is {searching, idle, live, stop}. A worker is live from the moment its token is pushed
- *    until it has left; idle is the length of the idle stack; a searching one is awake and has nothing.
- * 2. Who pushes looks at the word after the push; who goes to sleep changes the word, then looks at the
- *    queues. Both in one total order, so one of them sees the other.
+ * 1. The word is {searching, idle, live, blocked, stop, broken}. A worker is live from the moment its token is
+ *    pushed until it has left, or was given up as stuck; idle is the length of the idle stack; a searching one is
+ *    awake and has nothing. For each blocked one there may be one more live.
+ * 2. Who pushes looks at the word after the push; who goes to sleep, or blocks, changes the word, then looks at
+ *    the queues. All in one total order, so one of them sees the other.
  * 3. If work is queued, somebody is searching, or live equals the limit and all are busy. One
  *    searcher at a time is woken; the one that finds work and was the last wakes the next if more is left.
- * 4. A worker pushes into its own ring only, so it leaves with that empty.
+ * 4. A worker pushes into its own ring only. What it leaves there is stolen by others: rings of all slots are
+ *    looked at, used or not.
  * 5. Tokens in GThreadPool that nobody counts as live are strays, left by a thread that could not be made:
  *    GThreadPool keeps such a token in its queue. The handle lets them outlive the pool.
- * Not here: how a worker finds its next link (cfut-pool-work.c); what links are. */
+ * Not here: how a worker finds its next link (cfut-pool-work.c), priorities (cfut-pool-place.c), what runs and what
+ * blocks (cfut-pool-run.c); what links are. */
 
 #include "core/cfut-lock-private.h"
 #include "core/cfut-pool-struct-private.h"
@@ -52,7 +56,7 @@ cfut_pool_check_ended (CfutPool *self)
 {
   guint64 word = atomic_load_explicit (&self->word, memory_order_seq_cst);
 
-  if (!(word & STOP) || WORD_LIVE (word) > 0 || cfut_pool_has_work (self))
+  if (!(word & STOP) || WORD_LIVE (word) > 0 || cfut_pool_has_links (self))
     return;
 
   cfut_cell_open (&self->ended);
@@ -90,19 +94,81 @@ pool_take_all_injected (CfutPool *self)
   return first;
 }
 
-static void
-pool_fail_all (CfutPool     *self,
-               const GError *error)
+/* Takes out all that is queued and has not been started, as far as it was pushed before the call. */
+void
+cfut_pool_drain (CfutPool *self,
+                 void    (*func) (CfutLink *link))
 {
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
   CfutLink *link = pool_take_all_injected (self);
 
   while (link != NULL)
     {
       CfutLink *next = atomic_load_explicit (&link->next, memory_order_relaxed);
 
-      self->klass->fail (link, error);
+      func (link);
       link = next;
     }
+
+  for (guint i = 0; i < n_slots; i++)
+    {
+      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
+
+      while ((link = cfut_ring_take (&worker->ring)) != NULL)
+        func (link);
+    }
+
+  cfut_pool_drain_places (self, func);
+  cfut_pool_check_ended (self);
+}
+
+static __thread struct {
+  CfutPool *pool;
+  const GError *error;
+} failing;
+
+static void
+fail_link (CfutLink *link)
+{
+  failing.pool->klass->fail (link, failing.error);
+}
+
+static void
+pool_fail_all (CfutPool     *self,
+               const GError *error)
+{
+  failing.pool = self;
+  failing.error = error;
+  cfut_pool_drain (self, fail_link);
+}
+
+/* The first error stands. No more tasks are started; what runs, runs on. */
+void
+cfut_pool_break (CfutPool *self,
+                 GError   *error)
+{
+  GError *none = NULL;
+
+  if (!atomic_compare_exchange_strong (&self->error, &none, error))
+    g_error_free (error);
+  atomic_fetch_or_explicit (&self->word, BROKEN, memory_order_seq_cst);
+
+  pool_fail_all (self, atomic_load (&self->error));
+}
+
+/* By each worker that could not begin: what was pushed while the pool was being broken. */
+void
+cfut_pool_drain_broken (CfutPool *self)
+{
+  pool_fail_all (self, atomic_load (&self->error));
+}
+
+GError *
+cfut_pool_dup_error (CfutPool *self)
+{
+  GError *error = atomic_load (&self->error);
+
+  return error != NULL ? g_error_copy (error) : NULL;
 }
 
 /* The token that could not get a thread stays in GThreadPool's queue, whatever it returns. Others work
@@ -132,7 +198,7 @@ pool_start_worker (CfutPool *self)
 
   do
     {
-      if (WORD_SEARCHING (word) > 0 || WORD_LIVE (word) >= self->max_workers)
+      if (WORD_SEARCHING (word) > 0 || WORD_LIVE (word) >= pool_limit (self, word))
         return;
     }
   while (!atomic_compare_exchange_weak_explicit (&self->word, &word,
@@ -158,7 +224,7 @@ cfut_pool_notify (CfutPool *self)
     return;
   if (WORD_IDLE (word) > 0 && cfut_pool_wake_idle (self))
     return;
-  if (WORD_LIVE (word) < self->max_workers)
+  if (WORD_LIVE (word) < pool_limit (self, word))
     pool_start_worker (self);
 }
 
@@ -184,7 +250,7 @@ on_token (gpointer data,
           self->n_strays--;
           do
             {
-              works = WORD_LIVE (word) < self->max_workers;
+              works = WORD_LIVE (word) < pool_limit (self, word);
             }
           while (works &&
                  !atomic_compare_exchange_weak_explicit (&self->word, &word,
@@ -206,20 +272,28 @@ on_token (gpointer data,
   handle_unref (handle);
 }
 
+/* Takes over @data. */
 CfutPool *
 cfut_pool_new (const CfutPoolClass *klass,
                guint                max_workers,
-               gint64               idle_usec)
+               gint64               idle_usec,
+               gpointer             data,
+               GDestroyNotify       data_free)
 {
   CfutPool *self = g_aligned_alloc0 (1, sizeof (CfutPool), 64);
 
   g_atomic_ref_count_init (&self->ref_count);
   g_mutex_init (&self->lock);
   cfut_queue_init (&self->injector);
+  g_mutex_init (&self->places_lock);
   self->klass = klass;
   self->max_workers = CLAMP (max_workers, 1, CFUT_POOL_MAX_WORKERS);
   self->idle_usec = idle_usec;
-  self->slots = g_new0 (_Atomic (CfutPoolWorker *), self->max_workers);
+  self->compensate = TRUE;
+  self->data = data;
+  self->data_free = data_free;
+  /* Room for those that stand in for others. */
+  self->slots = g_new0 (_Atomic (CfutPoolWorker *), CFUT_POOL_MAX_WORKERS);
 
   self->handle = g_new0 (PoolHandle, 1);
   g_atomic_ref_count_init (&self->handle->ref_count);
@@ -229,6 +303,7 @@ cfut_pool_new (const CfutPoolClass *klass,
   /* Not exclusive: threads come from the process's unused ones and go back there. No limit of
    * its own: the number of tokens is the limit. */
   self->threads = g_thread_pool_new_full (on_token, NULL, handle_unref, -1, FALSE, NULL);
+  cfut_pool_register (self);
 
   return self;
 }
@@ -249,6 +324,7 @@ cfut_pool_unref (CfutPool *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
+  cfut_pool_unregister (self);
   cfut_lock (&self->handle->lock, CFUT_LOCK_HANDLE);
   self->handle->pool = NULL;
   cfut_unlock (&self->handle->lock, CFUT_LOCK_HANDLE);
@@ -260,8 +336,27 @@ cfut_pool_unref (CfutPool *self)
   for (guint i = 0; i < n_slots; i++)
     g_aligned_free (atomic_load_explicit (&self->slots[i], memory_order_relaxed));
   g_free (self->slots);
+  cfut_heap_clear (&self->heap);
+  if (self->data_free != NULL)
+    self->data_free (self->data);
+  if (self->error != NULL)
+    g_error_free (self->error);
+  g_mutex_clear (&self->places_lock);
   g_mutex_clear (&self->lock);
   g_aligned_free (self);
+}
+
+/* After the push. */
+static gboolean
+pool_pushed (CfutPool *self)
+{
+  guint64 word = pool_word (self);
+
+  if (WORD_SEARCHING (word) == 0 &&
+      (WORD_IDLE (word) > 0 || WORD_LIVE (word) < pool_limit (self, word)))
+    cfut_pool_notify (self);
+
+  return !(word & (STOP | BROKEN));
 }
 
 gboolean
@@ -270,10 +365,9 @@ cfut_pool_push (CfutPool *self,
                 gboolean *queued)
 {
   CfutPoolWorker *worker = cfut_thread_get ()->worker;
-  guint64 word;
 
   *queued = FALSE;
-  if (atomic_load_explicit (&self->word, memory_order_relaxed) & STOP)
+  if (atomic_load_explicit (&self->word, memory_order_relaxed) & (STOP | BROKEN))
     return FALSE;
 
   *queued = TRUE;
@@ -288,12 +382,24 @@ cfut_pool_push (CfutPool *self,
       cfut_queue_push (&self->injector, link);
     }
 
-  word = atomic_load_explicit (&self->word, memory_order_seq_cst);
-  if (WORD_SEARCHING (word) == 0 &&
-      (WORD_IDLE (word) > 0 || WORD_LIVE (word) < self->max_workers))
-    cfut_pool_notify (self);
+  return pool_pushed (self);
+}
 
-  return !(word & STOP);
+gboolean
+cfut_pool_push_placed (CfutPool      *self,
+                       CfutPoolPlace *place,
+                       gint64         key,
+                       gboolean      *queued)
+{
+  *queued = FALSE;
+  if (atomic_load_explicit (&self->word, memory_order_relaxed) & (STOP | BROKEN))
+    return FALSE;
+
+  *queued = TRUE;
+  atomic_fetch_add_explicit (&self->n_injected, 1, memory_order_relaxed);
+  cfut_pool_place (self, place, key);
+
+  return pool_pushed (self);
 }
 
 /* Under the lock of a link that is queued, by who settles it. */
@@ -320,32 +426,9 @@ cfut_pool_close (CfutPool *self)
     }
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
+  if (pool_word (self) & BROKEN)
+    pool_fail_all (self, atomic_load (&self->error));
   cfut_pool_check_ended (self);
-}
-
-/* Takes out all that is queued and has not been started, as far as it was pushed before the call. */
-void
-cfut_pool_drain (CfutPool *self,
-                 void    (*func) (CfutLink *link))
-{
-  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
-  CfutLink *link = pool_take_all_injected (self);
-
-  while (link != NULL)
-    {
-      CfutLink *next = atomic_load_explicit (&link->next, memory_order_relaxed);
-
-      func (link);
-      link = next;
-    }
-
-  for (guint i = 0; i < n_slots; i++)
-    {
-      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
-
-      while ((link = cfut_ring_take (&worker->ring)) != NULL)
-        func (link);
-    }
 }
 
 /* Settles some time after close. As long as the pool. */
@@ -383,6 +466,10 @@ cfut_pool_get_counts (CfutPool       *self,
   counts->n_running = started > completed ? started - completed : 0;
   counts->n_pending = pushed > gone ? pushed - gone : 0;
   counts->n_threads = WORD_LIVE (atomic_load_explicit (&self->word, memory_order_relaxed));
+
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  counts->n_abandoned = self->n_abandoned;
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 }
 
 guint
@@ -391,10 +478,16 @@ cfut_pool_get_max (CfutPool *self)
   return self->max_workers;
 }
 
-CfutPool *
-cfut_pool_get_current (void)
+void
+cfut_pool_set_idle (CfutPool *self,
+                    gint64    idle_usec)
 {
-  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  atomic_store_explicit (&self->idle_usec, idle_usec, memory_order_relaxed);
+}
 
-  return worker != NULL ? worker->pool : NULL;
+void
+cfut_pool_set_compensate (CfutPool *self,
+                          gboolean  compensate)
+{
+  atomic_store_explicit (&self->compensate, compensate, memory_order_relaxed);
 }

@@ -23,6 +23,8 @@ struct _CfutThread {
   CfutOwner *owners;         /* of this thread's contexts, each with a reference */
   CfutOwner *latest;         /* of these, the one last asked for */
   CfutParker *parker;
+  GQuark worker_name;        /* what futures that run here tell of it; 0: none */
+  guint spin_usec;           /* how long to look before sleeping */
   gboolean is_main;
 };
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* Pausing: what has not started stays where it is, what runs stops at its next checkpoint.
+ *
+ * Threads: pause and resume on any; pause_here on the thread that runs the function.
+ * Locks: the cell's guards the waiter of the function that is paused.
+ * Owns: nothing; the waiter is on the stack of the thread that waits.
+ * Invariants:
+ * 1. Whoever takes the waiter out of the extra part fires it, once; only then does pause_here return.
+ * Not here: queues, which hold back what is paused (cfut-thread-executor.c). */
+
+#include "cfut-future-private.h"
+
+/* Between two steps of a function. A worker that sleeps here is stood in for. */
+void
+cfut_future_pause_here (CfutFuture *self)
+{
+  CfutFutureExtra *extra;
+
+  if (G_LIKELY (!(cfut_cell_load (&self->cell) & CFUT_CELL_PAUSED)))
+    return;
+
+  extra = cfut_future_get_extra (self);
+  for (;;)
+    {
+      CfutWaiter waiter;
+      guint word;
+
+      cfut_waiter_init (&waiter);
+      word = cfut_cell_lock (&self->cell);
+      if (!(word & CFUT_CELL_PAUSED) || (word & CFUT_CELL_CANCEL_REQUESTED) || cfut_cell_settled (word))
+        {
+          cfut_cell_unlock (&self->cell);
+          return;
+        }
+      extra->paused = &waiter;
+      cfut_cell_unlock (&self->cell);
+
+      cfut_owner_block (&waiter, CFUT_NO_DEADLINE, NULL);
+    }
+}
+
+/**
+ * cfut_future_pause:
+ * @self: a future
+ *
+ * Pauses the future until [method@Cfut.Future.resume].
+ *
+ * A task that waits in the queue of a [class@Cfut.ThreadExecutor] is not started. A function that runs stops at its
+ * next [method@Cfut.Task.checkpoint]; another thread stands in for it meanwhile. Cancelling works as ever, and deadlines go on. Of
+ * other futures, a promise's for example, only [method@Cfut.Future.is_paused] changes, for whoever computes them
+ * to look at. May be called on any thread; has no effect on what has settled.
+ *
+ * An executor that is shut down ends only when what is paused is resumed or cancelled.
+ *
+ * Since: 1.0
+ */
+void
+cfut_future_pause (CfutFuture *self)
+{
+  guint word;
+
+  g_return_if_fail (CFUT_IS_FUTURE (self));
+
+  word = cfut_cell_lock (&self->cell);
+  if (!cfut_cell_settled (word))
+    cfut_cell_set_flags (&self->cell, CFUT_CELL_PAUSED);
+  cfut_cell_unlock (&self->cell);
+}
+
+/**
+ * cfut_future_resume:
+ * @self: a future
+ *
+ * Ends a pause. Pauses do not add up: one call ends it. May be called on any thread.
+ *
+ * Since: 1.0
+ */
+void
+cfut_future_resume (CfutFuture *self)
+{
+  CfutFutureClass *klass;
+  CfutFutureExtra *extra;
+  CfutWaiter *paused = NULL;
+  guint word;
+
+  g_return_if_fail (CFUT_IS_FUTURE (self));
+
+  if (!(cfut_cell_load (&self->cell) & CFUT_CELL_PAUSED))
+    return;
+
+  word = cfut_cell_lock (&self->cell);
+  cfut_cell_clear_flags (&self->cell, CFUT_CELL_PAUSED);
+  extra = cfut_future_peek_extra (self);
+  if (extra != NULL)
+    paused = g_steal_pointer (&extra->paused);
+  cfut_cell_unlock (&self->cell);
+
+  if (paused != NULL)
+    cfut_waiter_fire (paused);
+
+  klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+  if (cfut_cell_state (word) == CFUT_STATE_PENDING && klass->resumed != NULL)
+    klass->resumed (self);
+}
+
+/**
+ * cfut_future_is_paused:
+ * @self: a future
+ *
+ * Tells whether the future was paused and not resumed. May be called on any thread.
+ *
+ * Returns: whether it is paused
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_future_is_paused (CfutFuture *self)
+{
+  guint word;
+
+  g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
+
+  word = cfut_cell_load (&self->cell);
+  return (word & CFUT_CELL_PAUSED) && !cfut_cell_settled (word);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* What a task has that was submitted with a request, or is given a priority or paused later: deadlines, a place among
+ * the priorities, a cancellable from outside.
+ *
+ *   submitted --(queue deadline)--> rejected
+ *       \--started--(run deadline)--> rejected, asked to stop --(100 ms)--> its thread is given up
+ *
+ * Threads: a request is applied on the submitting thread; priorities and pauses come on any; deadlines on the
+ *   timer's.
+ * Locks: the cell's guards priority, place and held_pool. While a task is pending and queued and its cell is locked,
+ *   the pool in which it is queued is alive: who takes it from there waits for the lock.
+ * Owns: an armed timer owns a reference on the task, and so does the handler on a cancellable from outside.
+ * Invariants:
+ * 1. A task whose place counts is flagged PLACED, and its presence in a queue is stale from then on.
+ * 2. What is set aside keeps its pool alive until it is released.
+ * 3. The timer is armed for one thing at a time, which its function tells: so one that fires late does not take
+ *    the next thing for its own.
+ * Not here: heaps (core/cfut-pool-place.c), running (cfut-task.c). */
+
+#include <glib/gi18n-lib.h>
+
+#include "core/cfut-waiter-private.h"
+#include "cfut-error.h"
+#include "cfut-group.h"
+#include "cfut-request-private.h"
+#include "cfut-task-private.h"
+
+/* So much later is a task of priority 1 queued than one of priority 0. */
+#define PRIORITY_STEP_USEC (100 * 1000)
+
+/* A function that was asked to stop at its deadline has so long until its thread is replaced. */
+#define STUCK_USEC (100 * 1000)
+
+CfutTaskOptions *
+cfut_task_get_options (CfutTask *self)
+{
+  CfutTaskOptions *options = cfut_task_peek_options (self);
+  CfutTaskOptions *made;
+
+  if (options != NULL)
+    return options;
+
+  made = g_slice_new0 (CfutTaskOptions);
+  made->task = self;
+  made->place.link = &self->entry.link;
+  made->made_usec = g_get_monotonic_time ();
+  made->run_deadline_usec = -1;
+  if (atomic_compare_exchange_strong_explicit (&self->options, &options, made, memory_order_acq_rel,
+                                               memory_order_acquire))
+    return made;
+
+  g_slice_free (CfutTaskOptions, made);
+  return options;
+}
+
+/* With the task. */
+void
+cfut_task_options_free (CfutTaskOptions *self)
+{
+  g_clear_pointer (&self->held_pool, cfut_pool_unref);
+  g_clear_object (&self->parent);
+  g_slice_free (CfutTaskOptions, self);
+}
+
+gint64
+cfut_task_options_key (CfutTaskOptions *self)
+{
+  return self->made_usec + self->priority * (gint64) PRIORITY_STEP_USEC;
+}
+
+static inline CfutTaskOptions *
+options_from_timer (CfutTimer *timer)
+{
+  return (CfutTaskOptions *) ((char *) timer - G_STRUCT_OFFSET (CfutTaskOptions, timer));
+}
+
+static void
+options_arm (CfutTaskOptions *self,
+             void           (*fire) (CfutTimer *timer),
+             gint64           at_usec)
+{
+  self->timer.fire = fire;
+  cfut_timer_arm (&self->timer, at_usec);
+}
+
+static void
+on_queue_deadline (CfutTimer *timer)
+{
+  CfutFuture *future = CFUT_FUTURE (options_from_timer (timer)->task);
+
+  cfut_future_reject_pending (future,
+                              g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
+                                                   _("The task was not started before its deadline")));
+  cfut_future_release (future);
+}
+
+static void
+on_stuck (CfutTimer *timer)
+{
+  CfutTask *task = options_from_timer (timer)->task;
+  CfutFuture *future = CFUT_FUTURE (task);
+
+  if (cfut_cell_load (&future->cell) & CFUT_CELL_ENTERED)
+    cfut_pool_abandon (G_OBJECT (task));
+  cfut_future_release (future);
+}
+
+static void
+on_run_deadline (CfutTimer *timer)
+{
+  CfutTaskOptions *self = options_from_timer (timer);
+  CfutFuture *future = CFUT_FUTURE (self->task);
+
+  gboolean settled;
+
+  settled = cfut_future_settle (future, CFUT_STATE_REJECTED, NULL,
+                                g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
+                                                     _("The task did not end before its deadline")));
+  if (settled)
+    cfut_future_ask_to_stop (future);
+
+  if (settled && (cfut_cell_load (&future->cell) & CFUT_CELL_ENTERED))
+    options_arm (self, on_stuck, cfut_deadline_from_timeout (STUCK_USEC));
+  else
+    cfut_future_release (future);
+}
+
+/* On the thread that runs it, before its function. */
+void
+cfut_task_options_started (CfutTaskOptions *self)
+{
+  gboolean has_reference = self->timer.fire != NULL && cfut_timer_disarm (&self->timer);
+
+  if (self->run_deadline_usec < 0)
+    {
+      if (has_reference)
+        g_object_unref (self->task);
+      return;
+    }
+
+  if (!has_reference)
+    g_object_ref (self->task);
+  options_arm (self, on_run_deadline, cfut_deadline_from_timeout (self->run_deadline_usec));
+}
+
+/* After it; the caller has a reference. */
+void
+cfut_task_options_ended (CfutTaskOptions *self)
+{
+  if (self->run_deadline_usec >= 0 && cfut_timer_disarm (&self->timer))
+    g_object_unref (self->task);
+}
+
+static void
+on_parent_cancelled (GCancellable *cancellable,
+                     gpointer      data)
+{
+  cfut_future_cancel (data);
+}
+
+static void
+release_closure_data (gpointer  data,
+                      GClosure *closure)
+{
+  cfut_future_release (data);
+}
+
+/* Not with g_cancellable_disconnect, which waits for a handler that may be what settles. */
+static void
+parent_node_settled (CfutNode   *node,
+                     CfutFuture *future,
+                     CfutState   state)
+{
+  CfutTaskOptions *self = (CfutTaskOptions *) ((char *) node - G_STRUCT_OFFSET (CfutTaskOptions, node));
+
+  g_signal_handler_disconnect (self->parent, self->parent_handler);
+}
+
+static const CfutNodeClass parent_node_class = {
+  .kind = CFUT_NODE_INTERNAL,
+  .settled = parent_node_settled,
+};
+
+static void
+options_follow_parent (CfutTaskOptions *self,
+                       GCancellable    *parent)
+{
+  CfutFuture *future = CFUT_FUTURE (self->task);
+
+  self->parent = g_object_ref (parent);
+  self->parent_handler = g_signal_connect_data (parent, "cancelled", G_CALLBACK (on_parent_cancelled),
+                                                g_object_ref (future), release_closure_data, 0);
+  self->node.klass = &parent_node_class;
+  if (!cfut_future_add_node (future, &self->node))
+    parent_node_settled (&self->node, future, CFUT_STATE_CANCELLED);
+  if (g_cancellable_is_cancelled (parent))
+    cfut_future_cancel (future);
+}
+
+gboolean
+cfut_task_apply_request (CfutTask    *self,
+                         CfutRequest *request)
+{
+  CfutFuture *future = CFUT_FUTURE (self);
+  CfutTaskOptions *options;
+
+  if (request->name != NULL)
+    cfut_future_set_name (future, request->name);
+  if (request->group != NULL)
+    cfut_group_add (request->group, future);
+
+  if (request->priority != 0 || request->run_deadline_usec >= 0 || request->queue_deadline_usec >= 0 ||
+      request->cancellable != NULL)
+    {
+      options = cfut_task_get_options (self);
+      options->priority = request->priority;
+      options->run_deadline_usec = request->run_deadline_usec;
+      if (request->cancellable != NULL)
+        options_follow_parent (options, request->cancellable);
+      if (request->queue_deadline_usec >= 0)
+        {
+          g_object_ref (self);
+          options_arm (options, on_queue_deadline,
+                       cfut_deadline_from_timeout (request->queue_deadline_usec));
+        }
+    }
+
+  return !cfut_future_is_settled (future);
+}
+
+/* Under the cell's lock. */
+static gboolean
+task_is_queued (CfutTask *self,
+                guint     word)
+{
+  return cfut_cell_state (word) == CFUT_STATE_PENDING && (word & CFUT_CELL_QUEUED) &&
+         self->entry.pool != NULL;
+}
+
+/**
+ * cfut_future_set_priority:
+ * @self: a future
+ * @priority: as GLib's: 0 is the default, less is more urgent; from -100 to 100
+ *
+ * Changes the priority of a task that waits in the queue of a [class@Cfut.ThreadExecutor]. May be called on any
+ * thread. What [property@Cfut.Request:priority] says of priorities holds here too.
+ *
+ * Returns: %FALSE if the task is not queued there (any more)
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_future_set_priority (CfutFuture *self,
+                          int         priority)
+{
+  CfutTask *task;
+  CfutTaskOptions *options;
+  CfutPool *pool = NULL;
+  guint word;
+
+  g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
+
+  if (!CFUT_IS_TASK (self))
+    return FALSE;
+
+  task = CFUT_TASK (self);
+  options = cfut_task_get_options (task);
+  word = cfut_cell_lock (&self->cell);
+  if (task_is_queued (task, word))
+    {
+      pool = cfut_pool_ref (task->entry.pool);
+      options->priority = CLAMP (priority, -100, 100);
+      if (!(word & CFUT_CELL_PLACED) || !cfut_pool_is_aside (pool, &options->place))
+        {
+          cfut_cell_set_flags (&self->cell, CFUT_CELL_PLACED);
+          if (!cfut_pool_place (pool, &options->place, cfut_task_options_key (options)))
+            g_object_ref (self);
+        }
+    }
+  cfut_cell_unlock (&self->cell);
+
+  if (pool == NULL)
+    return FALSE;
+
+  cfut_pool_notify (pool);
+  cfut_pool_unref (pool);
+  return TRUE;
+}
+
+/**
+ * cfut_future_get_priority:
+ * @self: a future
+ *
+ * Tells the priority that the future was submitted with, or was given after. May be called on any thread.
+ *
+ * Returns: the priority; 0 is the default
+ *
+ * Since: 1.0
+ */
+int
+cfut_future_get_priority (CfutFuture *self)
+{
+  CfutTaskOptions *options;
+  int priority = 0;
+
+  g_return_val_if_fail (CFUT_IS_FUTURE (self), 0);
+
+  if (!CFUT_IS_TASK (self) || (options = cfut_task_peek_options (CFUT_TASK (self))) == NULL)
+    return 0;
+
+  cfut_cell_lock (&self->cell);
+  priority = options->priority;
+  cfut_cell_unlock (&self->cell);
+
+  return priority;
+}
+
+/* It may go on: if it was set aside, to its place in the queue. */
+void
+cfut_task_resumed (CfutFuture *future)
+{
+  CfutTask *self = CFUT_TASK (future);
+  CfutTaskOptions *options = cfut_task_peek_options (self);
+  CfutPool *pool = NULL;
+  guint word;
+
+  if (options == NULL)
+    return;
+
+  word = cfut_cell_lock (&future->cell);
+  if (task_is_queued (self, word) && (word & CFUT_CELL_PLACED) && !(word & CFUT_CELL_PAUSED) &&
+      cfut_pool_is_aside (self->entry.pool, &options->place))
+    {
+      pool = cfut_pool_ref (self->entry.pool);
+      cfut_pool_place (pool, &options->place, cfut_task_options_key (options));
+    }
+  cfut_cell_unlock (&future->cell);
+
+  if (pool != NULL)
+    {
+      cfut_pool_notify (pool);
+      cfut_pool_unref (pool);
+    }
+}

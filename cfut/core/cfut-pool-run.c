@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* What runs on a pool's workers, and what happens when it blocks or does not come back.
+ *
+ * Each worker has a stack of runs, the innermost first: more than one where a wait runs another task. Other threads
+ * look at it by claiming it: they swap the pointer for a mark, and while it is there the worker can neither enter
+ * nor leave a run, so all that runs is alive.
+ *
+ * A worker that will sleep inside of a task adds one to the number of workers that may be live, and one more may
+ * be started in its place; when it is back, one of those that are over the limit leaves.
+ *
+ * Threads: enter, leave, block, unblock and may_run_here on the worker's own; the rest on any.
+ * Locks: pools_lock guards the list of all pools; a pool's lock may be taken under it. A claim is held for a few
+ *   instructions and by one thread for each worker; under it the pool's lock may be taken.
+ * Owns: nothing.
+ * Invariants:
+ * 1. Only the worker makes `run` something else than the mark or what stood there; entering is sequentially
+ *    consistent, so that who raises the stop epoch either sees the run or is seen by it.
+ * 2. A worker that is abandoned is not live; it works on for nobody but what it runs, and leaves after that.
+ * Not here: what runs. */
+
+#include "core/cfut-lock-private.h"
+#include "core/cfut-pool-struct-private.h"
+#include "core/cfut-thread-private.h"
+
+#define CLAIMED ((CfutPoolRun *) GUINT_TO_POINTER (1))
+
+/* Each wait that runs another task inside of it takes some of the stack. */
+#define MAX_DEPTH 64
+
+static GMutex pools_lock;
+static CfutPool *pools;
+
+void
+cfut_pool_register (CfutPool *self)
+{
+  cfut_lock (&pools_lock, CFUT_LOCK_POOLS);
+  self->next_pool = pools;
+  if (pools != NULL)
+    pools->prev_pool = self;
+  pools = self;
+  cfut_unlock (&pools_lock, CFUT_LOCK_POOLS);
+}
+
+void
+cfut_pool_unregister (CfutPool *self)
+{
+  cfut_lock (&pools_lock, CFUT_LOCK_POOLS);
+  if (self->next_pool != NULL)
+    self->next_pool->prev_pool = self->prev_pool;
+  if (self->prev_pool != NULL)
+    self->prev_pool->next_pool = self->next_pool;
+  else
+    pools = self->next_pool;
+  cfut_unlock (&pools_lock, CFUT_LOCK_POOLS);
+}
+
+CfutPool *
+cfut_pool_get_current (void)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  return worker != NULL ? worker->pool : NULL;
+}
+
+void
+cfut_pool_enter_run (CfutPoolRun *run,
+                     GObject     *object)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  CfutPoolRun *outer;
+
+  run->object = object;
+  run->outer = NULL;
+  if (worker == NULL)
+    return;
+
+  /* What is not there is not claimed. */
+  outer = atomic_load_explicit (&worker->run, memory_order_relaxed);
+  if (outer == NULL)
+    {
+      atomic_store_explicit (&worker->run, run, memory_order_seq_cst);
+      return;
+    }
+
+  do
+    {
+      while (outer == CLAIMED)
+        {
+          g_thread_yield ();
+          outer = atomic_load_explicit (&worker->run, memory_order_acquire);
+        }
+      run->outer = outer;
+    }
+  while (!atomic_compare_exchange_weak_explicit (&worker->run, &outer, run, memory_order_seq_cst,
+                                                 memory_order_relaxed));
+}
+
+void
+cfut_pool_leave_run (CfutPoolRun *run)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  CfutPoolRun *expected = run;
+
+  if (worker == NULL)
+    return;
+
+  while (!atomic_compare_exchange_strong_explicit (&worker->run, &expected, run->outer,
+                                                   memory_order_acq_rel, memory_order_relaxed))
+    {
+      g_thread_yield ();
+      expected = run;
+    }
+}
+
+/* NULL: nothing runs. Else it is to be given back soon. */
+static CfutPoolRun *
+worker_claim (CfutPoolWorker *worker)
+{
+  CfutPoolRun *run = atomic_load_explicit (&worker->run, memory_order_seq_cst);
+
+  while (run != NULL)
+    {
+      if (run == CLAIMED)
+        {
+          g_thread_yield ();
+          run = atomic_load_explicit (&worker->run, memory_order_seq_cst);
+        }
+      else if (atomic_compare_exchange_weak_explicit (&worker->run, &run, CLAIMED,
+                                                      memory_order_acq_rel, memory_order_acquire))
+        {
+          break;
+        }
+    }
+
+  return run;
+}
+
+static void
+worker_give_back (CfutPoolWorker *worker,
+                  CfutPoolRun    *run)
+{
+  atomic_store_explicit (&worker->run, run, memory_order_release);
+}
+
+static void
+pool_collect_running (CfutPool  *self,
+                      GPtrArray *objects)
+{
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
+
+  for (guint i = 0; i < n_slots; i++)
+    {
+      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
+      CfutPoolRun *run = worker_claim (worker);
+
+      if (run == NULL)
+        continue;
+      for (CfutPoolRun *each = run; each != NULL; each = each->outer)
+        g_ptr_array_add (objects, g_object_ref (each->object));
+      worker_give_back (worker, run);
+    }
+}
+
+/* (transfer full): what runs at this moment; NULL: on all pools. */
+GPtrArray *
+cfut_pool_dup_running (CfutPool *self)
+{
+  GPtrArray *objects = g_ptr_array_new ();
+
+  if (self != NULL)
+    {
+      pool_collect_running (self, objects);
+      return objects;
+    }
+
+  cfut_lock (&pools_lock, CFUT_LOCK_POOLS);
+  for (CfutPool *pool = pools; pool != NULL; pool = pool->next_pool)
+    pool_collect_running (pool, objects);
+  cfut_unlock (&pools_lock, CFUT_LOCK_POOLS);
+
+  return objects;
+}
+
+/* (transfer full): what runs, and is to be told. What is about to run learns it from is_stopping. */
+GPtrArray *
+cfut_pool_stop_running (CfutPool *self)
+{
+  atomic_fetch_add_explicit (&self->stop_epoch, 1, memory_order_seq_cst);
+
+  return cfut_pool_dup_running (self);
+}
+
+/* Whether what runs on this thread had been taken when all that ran was asked to stop. */
+gboolean
+cfut_pool_is_stopping (void)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  return worker != NULL &&
+         atomic_load_explicit (&worker->pool->stop_epoch, memory_order_seq_cst) !=
+           worker->stop_epoch;
+}
+
+static gboolean
+run_is_of (CfutPoolRun *run,
+           GObject     *object)
+{
+  for (; run != NULL; run = run->outer)
+    if (run->object == object)
+      return TRUE;
+
+  return FALSE;
+}
+
+static void
+pool_abandon_worker (CfutPool       *self,
+                     CfutPoolWorker *worker)
+{
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  if (!worker->abandoned)
+    {
+      worker->abandoned = TRUE;
+      self->n_abandoned++;
+      atomic_fetch_sub_explicit (&self->word, ONE_LIVE, memory_order_seq_cst);
+    }
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+}
+
+/* TRUE: it ran here. */
+static gboolean
+pool_try_abandon (CfutPool *self,
+                  GObject  *object)
+{
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
+  gboolean found = FALSE;
+
+  for (guint i = 0; i < n_slots && !found; i++)
+    {
+      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
+      CfutPoolRun *run = worker_claim (worker);
+
+      if (run == NULL)
+        continue;
+
+      /* As long as we have the claim it cannot leave, and it holds the pool. */
+      found = run_is_of (run, object);
+      if (found)
+        {
+          pool_abandon_worker (self, worker);
+          cfut_pool_ref (self);
+        }
+      worker_give_back (worker, run);
+    }
+
+  return found;
+}
+
+gboolean
+cfut_pool_abandon (GObject *object)
+{
+  CfutPool *pool;
+
+  cfut_lock (&pools_lock, CFUT_LOCK_POOLS);
+  for (pool = pools; pool != NULL; pool = pool->next_pool)
+    if (pool_try_abandon (pool, object))
+      break;
+  cfut_unlock (&pools_lock, CFUT_LOCK_POOLS);
+
+  if (pool == NULL)
+    return FALSE;
+
+  if (cfut_pool_has_work (pool))
+    cfut_pool_notify (pool);
+  cfut_pool_check_ended (pool);
+  cfut_pool_unref (pool);
+  return TRUE;
+}
+
+gboolean
+cfut_pool_may_run_here (CfutPool *self)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  return worker != NULL && worker->pool == self && worker->depth < MAX_DEPTH &&
+         atomic_load_explicit (&self->compensate, memory_order_relaxed);
+}
+
+/* Around a link of this pool's that is run here. */
+void
+cfut_pool_begin_run_here (void)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  worker->depth++;
+}
+
+void
+cfut_pool_end_run_here (gboolean ran)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  worker->depth--;
+  if (!ran)
+    return;
+
+  count_one (&worker->n_taken);
+  count_one (&worker->n_completed);
+}
+
+CfutPool *
+cfut_pool_block (void)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  CfutPool *self;
+  guint64 word;
+
+  if (worker == NULL || worker->blocked ||
+      !atomic_load_explicit (&worker->pool->compensate, memory_order_relaxed))
+    return NULL;
+
+  self = worker->pool;
+  worker->blocked = TRUE;
+  word = atomic_fetch_add_explicit (&self->word, ONE_BLOCKED, memory_order_seq_cst) + ONE_BLOCKED;
+  if (WORD_SEARCHING (word) == 0 && cfut_pool_has_work (self))
+    cfut_pool_notify (self);
+
+  return self;
+}
+
+void
+cfut_pool_unblock (CfutPool *self)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  guint64 word;
+
+  if (self == NULL)
+    return;
+
+  worker->blocked = FALSE;
+  word = atomic_fetch_sub_explicit (&self->word, ONE_BLOCKED, memory_order_seq_cst) - ONE_BLOCKED;
+  if (WORD_LIVE (word) > pool_limit (self, word))
+    cfut_pool_retire_idle (self);
+}
+
+gboolean
+cfut_pool_begin_wait_own (void)
+{
+  CfutPool *self = cfut_pool_get_current ();
+
+  if (self == NULL || atomic_load_explicit (&self->compensate, memory_order_relaxed))
+    return TRUE;
+
+  if (atomic_fetch_add_explicit (&self->n_waiting, 1, memory_order_seq_cst) + 1 < self->max_workers)
+    return TRUE;
+
+  atomic_fetch_sub_explicit (&self->n_waiting, 1, memory_order_seq_cst);
+  return FALSE;
+}
+
+void
+cfut_pool_end_wait_own (void)
+{
+  CfutPool *self = cfut_pool_get_current ();
+
+  if (self != NULL && !atomic_load_explicit (&self->compensate, memory_order_relaxed))
+    atomic_fetch_sub_explicit (&self->n_waiting, 1, memory_order_seq_cst);
+}
