@@ -25,6 +25,7 @@ typedef enum {
   CFUT_LOCK_POOL,      /* a pool's idle workers and slots */
   CFUT_LOCK_SPARE,     /* owners that may be used again */
   CFUT_LOCK_REPORT,    /* what was told of and warned of */
+  CFUT_LOCK_TIMER,     /* the wheel of all timers */
   CFUT_LOCK_PARKER     /* one thread's sleep; nothing comes after it */
 } CfutLock;
 
