@@ -131,6 +131,7 @@ gboolean    cfut_future_add_node         (CfutFuture       *self,
 /* FALSE: the node's settled function was called, or is about to be, on another thread. */
 gboolean    cfut_future_remove_node      (CfutFuture       *self,
                                           CfutNode         *node);
+void        cfut_future_serve_after      (CfutNode         *node);
 CfutOwner  *cfut_future_get_owner        (CfutFuture       *self);
 /* Drops a reference on the owner's context: at once if that is here, else through its queue. */
 void        cfut_future_release          (CfutFuture       *self);

@@ -22,6 +22,18 @@
 #include "cfut-error.h"
 #include "cfut-future-private.h"
 
+/* Of this thread, for the list that it serves. */
+static __thread CfutNode *served_after;
+
+/* From an INTERNAL node's settled function, for what may run code of users: has @node served, once,
+ * before the DIRECT ones of the same list. */
+void
+cfut_future_serve_after (CfutNode *node)
+{
+  node->next = served_after;
+  served_after = node;
+}
+
 static void
 serve (CfutNode   *nodes,
        CfutFuture *self,
@@ -36,6 +48,26 @@ serve (CfutNode   *nodes,
     }
 }
 
+/* One of them may settle another future, whose nodes are its own. */
+static void
+serve_internal (CfutNode   *nodes[CFUT_NODE_CONTEXT],
+                CfutFuture *self,
+                CfutState   state)
+{
+  CfutNode *outer = g_steal_pointer (&served_after);
+
+  serve (nodes[CFUT_NODE_INTERNAL], self, state);
+  while (G_UNLIKELY (served_after != NULL))
+    {
+      CfutNode *node = served_after;
+
+      served_after = node->next;
+      node->next = nodes[CFUT_NODE_DIRECT];
+      nodes[CFUT_NODE_DIRECT] = node;
+    }
+  served_after = outer;
+}
+
 /* What is left to do once the word says settled. Takes one reference of the caller's, for the delivery
  * queue. Blocked threads come after the hand-over, so that what they reap first is what they waited
  * for; only a callback that may block goes behind them. */
@@ -47,7 +79,7 @@ future_settled (CfutFuture *self,
 {
   if (cfut_nodes_need_future (nodes))
     {
-      serve (nodes[CFUT_NODE_INTERNAL], self, state);
+      serve_internal (nodes, self, state);
       if (nodes[CFUT_NODE_DIRECT] != NULL)
         {
           serve (nodes[CFUT_NODE_WAIT], self, state);

@@ -62,6 +62,7 @@ typedef struct {
   double fraction;
   double rate;
   gint64 remaining_usec;
+  gboolean cancel_on_failure;
 } CfutGroupStatus;
 
 /* As in items-changed. */
@@ -92,6 +93,10 @@ gsize          cfut_group_core_remove_settled (CfutGroupCore         *self);
 void           cfut_group_core_hold           (CfutGroupCore         *self);
 gboolean       cfut_group_core_release        (CfutGroupCore         *self);
 void           cfut_group_core_cancel         (CfutGroupCore         *self);
+/* Cancels, and from now on what is added too. */
+void           cfut_group_core_end            (CfutGroupCore         *self);
+void           cfut_group_core_set_cancel_on_failure (CfutGroupCore  *self,
+                                                      gboolean        cancel_on_failure);
 void           cfut_group_core_get_status     (CfutGroupCore         *self,
                                                CfutGroupStatus       *status);
 gboolean       cfut_group_core_has_changes    (CfutGroupCore         *self);
@@ -131,7 +136,7 @@ void           cfut_group_core_set_clock      (CfutGroupCore         *self,
 void           cfut_group_core_check          (CfutGroupCore         *self);
 guint64        cfut_group_core_get_n_steps    (CfutGroupCore         *self);
 
-/* For cfut-group-core.c, cfut-group-remove.c and cfut-group-shown.c */
+/* For cfut-group-act.c, cfut-group-core.c, cfut-group-remove.c and cfut-group-shown.c */
 
 enum {
   MEMBER_ATTACHED = 1 << 0,  /* its node is in the cell, or its settled function is to come */
@@ -140,7 +145,8 @@ enum {
   MEMBER_CANCELLED = 1 << 3,
   MEMBER_JOINED = 1 << 4,
   MEMBER_LEAVING = 1 << 5,
-  MEMBER_OUT = 1 << 6
+  MEMBER_OUT = 1 << 6,
+  MEMBER_TO_CANCEL = 1 << 7  /* garbage of a group that went before it could cancel it */
 };
 
 /* 56 bytes: there may be a million. */
@@ -182,7 +188,10 @@ struct _CfutGroupCore {
   guint64 n_unsettled;            /* the live counts */
   guint64 n_settled;
   guint64 n_bad;
+  guint64 n_rejected;             /* of these */
   guint64 n_holds;
+  gboolean failed;                /* something was rejected while shown.cancel_on_failure */
+  gboolean ended;                 /* what it was bound to is gone */
   gboolean all_done;              /* came to an end since all-done was emitted */
   CfutGroupStatus shown;          /* the counts; the rest is computed from them */
   GQueue requests[CFUT_GROUP_N_REQUEST_KINDS];
@@ -204,6 +213,13 @@ struct _CfutGroupCore {
   CfutDelayed delayed;
   gboolean armed;
 };
+
+/* Whether nothing is to go on in it. */
+static inline gboolean
+cfut_group_core_is_doomed_locked (CfutGroupCore *self)
+{
+  return self->failed || self->ended;
+}
 
 /* The lock is held for some tens of nanoseconds, while to sleep and be woken takes thousands:
  * workers that settle small tasks and the thread that adds them would mostly do that. */
@@ -236,6 +252,9 @@ void           cfut_group_core_unlock            (CfutGroupCore   *self,
                                                   gboolean          changed);
 void           cfut_group_core_out_locked        (CfutGroupCore   *self,
                                                   CfutGroupMember *member);
+void           cfut_group_core_cancel_later      (CfutGroupCore   *self);
+void           cfut_group_core_cancel_added      (CfutFuture     **futures,
+                                                  gsize            n_futures);
 void           cfut_group_member_free            (CfutGroupMember  *member);
 gboolean       cfut_group_core_sweep             (CfutGroupCore   *self,
                                                   gint64            until_usec);

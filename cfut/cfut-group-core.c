@@ -27,6 +27,8 @@
  * 4. The log has every settled member that is not LEAVING. `ready` and `unannounced` are the first
  *    of it that next, and future-done, have not had.
  * 5. A request is registered only while it cannot be served.
+ * 6. Whoever dooms the group (failed, ended) cancels what is in it then; whoever adds to a doomed one
+ *    cancels what it added. Both decide under `lock`, so nothing is missed.
  * Not here: signals, properties, GListModel (cfut-group.c, cfut-group-model.c); blocking
  * (cfut-group-wait.c). */
 
@@ -36,7 +38,6 @@
 
 /* Futures that are added under one hold of the lock, which settling workers want. */
 #define ADD_AT_ONCE 256
-#define CANCEL_AT_ONCE 256
 
 static inline CfutGroupCore *
 member_core (CfutGroupMember *member)
@@ -129,6 +130,7 @@ core_try_serve_locked (CfutGroupCore    *self,
         {
           request->future = g_object_ref (self->ready->future);
           self->ready = (CfutGroupMember *) self->ready->node.next;
+          cfut_future_observe (request->future);
           return TRUE;
         }
       break;
@@ -247,6 +249,11 @@ core_settle_locked (CfutGroupCore   *self,
   self->n_settled++;
   if (state != CFUT_STATE_RESOLVED)
     self->n_bad++;
+  if (state == CFUT_STATE_REJECTED)
+    {
+      self->n_rejected++;
+      self->failed |= self->shown.cancel_on_failure;
+    }
 
   core_append_to_log_locked (self, member);
   cfut_group_core_ended_locked (self);
@@ -266,10 +273,15 @@ member_settled (CfutNode   *node,
   member->flags &= ~MEMBER_ATTACHED;
   if (G_LIKELY (!(member->flags & MEMBER_LEAVING)))
     {
+      gboolean failed = self->failed;
+
       /* What fails takes its time as what succeeds does; what is cancelled says nothing of speed.
        * */
       cfut_group_core_take_part_locked (self, member, state != CFUT_STATE_CANCELLED);
       core_settle_locked (self, member, state);
+      /* Here callbacks of users must not run yet. */
+      if (G_UNLIKELY (self->failed != failed))
+        cfut_group_core_cancel_later (self);
       cfut_group_core_unlock (self, TRUE);
     }
   else
@@ -411,14 +423,26 @@ cfut_group_core_add (CfutGroupCore  *self,
                      const guint64  *units,
                      gsize           n_futures)
 {
-  for (gsize i = 0; i < n_futures;)
+  for (gsize begin = 0; begin < n_futures;)
     {
-      gsize end = i + MIN (n_futures - i, ADD_AT_ONCE);
+      gsize end = begin + MIN (n_futures - begin, ADD_AT_ONCE);
+      gboolean failed;
+      gboolean fails;
+      gboolean doomed;
 
       cfut_group_core_lock (self);
-      for (; i < end; i++)
+      failed = self->failed;
+      for (gsize i = begin; i < end; i++)
         core_add_locked (self, futures[i], units != NULL ? units[i] : 1);
+      fails = self->failed != failed;
+      doomed = cfut_group_core_is_doomed_locked (self) && !self->closed;
       cfut_group_core_unlock (self, TRUE);
+
+      if (fails)
+        cfut_group_core_cancel (self);
+      else if (doomed)
+        cfut_group_core_cancel_added (&futures[begin], end - begin);
+      begin = end;
     }
 }
 
@@ -448,54 +472,6 @@ cfut_group_core_release (CfutGroupCore *self)
   cfut_group_core_unlock (self, held);
 
   return held;
-}
-
-/* From *@end towards the front. What is removed meanwhile only moves the rest to the front, so
- * nothing is missed. FALSE: the front was reached. */
-static gboolean
-core_cancel_some (CfutGroupCore *self,
-                  guint         *end,
-                  gboolean       only_running)
-{
-  CfutFuture *futures[CANCEL_AT_ONCE];
-  guint n = 0;
-  guint stop;
-
-  cfut_group_core_lock (self);
-  *end = MIN (*end, self->members.len);
-  stop = *end - MIN (*end, CANCEL_AT_ONCE);
-  while (*end > stop)
-    {
-      CfutGroupMember *member = cfut_deque_get (&self->members, --*end);
-
-      if (!(member->flags & (MEMBER_SETTLED | MEMBER_LEAVING)) &&
-          (!only_running || cfut_future_get_state (member->future) == CFUT_STATE_RUNNING))
-        futures[n++] = g_object_ref (member->future);
-    }
-  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
-
-  for (guint i = 0; i < n; i++)
-    {
-      cfut_future_cancel (futures[i]);
-      cfut_future_release (futures[i]);
-    }
-
-  return stop > 0;
-}
-
-/* What runs is told first, as it takes its time; then what waits, from the end on, as workers come
- * from the front. */
-void
-cfut_group_core_cancel (CfutGroupCore *self)
-{
-  guint end = G_MAXUINT;
-
-  while (core_cancel_some (self, &end, TRUE))
-    ;
-
-  end = G_MAXUINT;
-  while (core_cancel_some (self, &end, FALSE))
-    ;
 }
 
 void

@@ -28,6 +28,8 @@
 void
 cfut_group_member_free (CfutGroupMember *member)
 {
+  if (G_UNLIKELY (member->flags & MEMBER_TO_CANCEL))
+    cfut_future_cancel (member->future);
   cfut_future_release (member->future);
   g_free (member);
 }
@@ -78,6 +80,8 @@ core_leave_locked (CfutGroupCore   *self,
       self->n_settled--;
       if (member->flags & (MEMBER_FAILED | MEMBER_CANCELLED))
         self->n_bad--;
+      if (member->flags & MEMBER_FAILED)
+        self->n_rejected--;
     }
   else
     {
@@ -195,6 +199,16 @@ cfut_group_core_out_locked (CfutGroupCore   *self,
     }
 }
 
+/* The face is gone. Who cancels because of a failure may come too late to find the member. */
+static void
+core_leave_closed_locked (CfutGroupCore   *self,
+                          CfutGroupMember *member)
+{
+  if (cfut_group_core_is_doomed_locked (self) && !(member->flags & MEMBER_SETTLED))
+    member->flags |= MEMBER_TO_CANCEL;
+  core_leave_locked (self, member);
+}
+
 /* Frees what has left. TRUE: time is up, and there may be more. */
 gboolean
 cfut_group_core_sweep (CfutGroupCore *self,
@@ -214,7 +228,7 @@ cfut_group_core_sweep (CfutGroupCore *self,
               CfutGroupMember *member = cfut_deque_get (&self->members, n_taken);
 
               if (!(member->flags & MEMBER_LEAVING))
-                core_leave_locked (self, member);
+                core_leave_closed_locked (self, member);
               cfut_group_core_out_locked (self, member);
             }
           cfut_deque_remove (&self->members, 0, n_taken);

@@ -433,6 +433,7 @@ cfut_group_core_check (CfutGroupCore *self)
   guint64 n_unsettled = 0;
   guint64 n_settled = 0;
   guint64 n_bad = 0;
+  guint64 n_rejected = 0;
   guint64 n_logged = 0;
   guint n_leaving = 0;
   CfutGroupMember *previous = NULL;
@@ -461,6 +462,7 @@ cfut_group_core_check (CfutGroupCore *self)
         }
       n_settled += settled;
       n_unsettled += !settled;
+      n_rejected += (member->flags & MEMBER_FAILED) != 0;
       n_bad += (member->flags & (MEMBER_FAILED | MEMBER_CANCELLED)) != 0;
       g_assert (!cfut_pointer_set_add (&self->futures, member->future));
     }
@@ -478,6 +480,8 @@ cfut_group_core_check (CfutGroupCore *self)
   g_assert (n_settled == self->n_settled);
   g_assert (n_unsettled == self->n_unsettled);
   g_assert (n_bad == self->n_bad);
+  g_assert (n_rejected == self->n_rejected);
+  g_assert (!self->failed || self->shown.cancel_on_failure);
   g_assert (n_leaving == self->n_leaving);
   g_assert (shown.n_done == self->shown.n_done);
   g_assert (shown.n_failed == self->shown.n_failed);

@@ -18,7 +18,8 @@
  *    together.
  * 3. Any handler may add, remove, run a main loop or drop the group: the slice holds a reference
  *    and reads everything again after each emission.
- * Not here: what is counted (cfut-group-core.c), waiting (cfut-group-wait.c), the model. */
+ * Not here: what is counted (cfut-group-core.c), waiting (cfut-group-wait.c), what happens to all
+ *   members at once (cfut-group-scope.c), the model, getters (cfut-group-status.c). */
 
 #include "cfut-group-private.h"
 
@@ -66,8 +67,11 @@ typedef enum {
   PROP_UNITS_DONE,
   PROP_UNITS_TOTAL,
   PROP_RATE,
-  PROP_REMAINING_USEC
+  PROP_REMAINING_USEC,
+  PROP_CANCEL_ON_FAILURE
 } GroupProperty;
+
+#define PROP_LAST PROP_CANCEL_ON_FAILURE
 
 enum {
   SIGNAL_FUTURE_DONE,
@@ -75,7 +79,7 @@ enum {
   N_SIGNALS
 };
 
-static GParamSpec *properties[PROP_REMAINING_USEC + 1];
+static GParamSpec *properties[PROP_LAST + 1];
 static guint signals[N_SIGNALS];
 
 G_DEFINE_TYPE_WITH_CODE (CfutGroup, cfut_group, G_TYPE_OBJECT,
@@ -106,6 +110,8 @@ status_differs (const CfutGroupStatus *a,
       return a->rate != b->rate;
     case PROP_REMAINING_USEC:
       return a->remaining_usec != b->remaining_usec;
+    case PROP_CANCEL_ON_FAILURE:
+      return a->cancel_on_failure != b->cancel_on_failure;
     default:
       return FALSE;
     }
@@ -122,7 +128,7 @@ group_notify (CfutGroup *self,
   gboolean differs = FALSE;
 
   cfut_group_core_get_status (self->core, &status);
-  for (guint i = PROP_FRACTION; i <= PROP_REMAINING_USEC && !differs; i++)
+  for (guint i = PROP_FRACTION; i <= PROP_LAST && !differs; i++)
     differs = status_differs (&before, &status, i);
 
   if (differs && !final && now - self->notified_usec < NOTIFY_USEC)
@@ -139,7 +145,7 @@ group_notify (CfutGroup *self,
 
   self->notified = status;
   self->notified_usec = now;
-  for (guint i = PROP_FRACTION; i <= PROP_REMAINING_USEC; i++)
+  for (guint i = PROP_FRACTION; i <= PROP_LAST; i++)
     {
       if (status_differs (&before, &status, i))
         g_object_notify_by_pspec (G_OBJECT (self), properties[i]);
@@ -264,11 +270,27 @@ cfut_group_get_property (GObject    *object,
     case PROP_REMAINING_USEC:
       g_value_set_int64 (value, status.remaining_usec);
       break;
+    case PROP_CANCEL_ON_FAILURE:
+      g_value_set_boolean (value, status.cancel_on_failure);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
 }
 
+static void
+cfut_group_set_property (GObject      *object,
+                         guint         id,
+                         const GValue *value,
+                         GParamSpec   *pspec)
+{
+  if (id == PROP_CANCEL_ON_FAILURE)
+    cfut_group_set_cancel_on_failure (CFUT_GROUP (object), g_value_get_boolean (value));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+/* Over 80 lines, most of them documentation. */
 static void
 install_properties (GObjectClass *object_class)
 {
@@ -372,6 +394,25 @@ install_properties (GObjectClass *object_class)
   properties[PROP_REMAINING_USEC] =
     g_param_spec_int64 ("remaining-usec", NULL, NULL, -1, G_MAXINT64, 0, flags);
 
+  /**
+   * CfutGroup:cancel-on-failure: (getter get_cancel_on_failure) (setter set_cancel_on_failure)
+   *
+   * Whether the first failure ends the rest: as soon as a future of the group is rejected, all
+   * others that have not settled are cancelled, as by [method@Cfut.Group.cancel].
+   *
+   * Cancelled futures are no failures. The group stays failed, also when the future that was
+   * rejected is removed: what is added later is cancelled at once. To set this to %FALSE ends
+   * that; to set it to %TRUE on a group that has a rejected future cancels the rest of it.
+   *
+   * The thread that settles the failing future cancels, before that future's
+   * %CFUT_CALLBACK_DIRECT callbacks; it needs no main loop. Who waits for the failure may be woken
+   * before all others are cancelled.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_CANCEL_ON_FAILURE] =
+    g_param_spec_boolean ("cancel-on-failure", NULL, NULL, FALSE, flags | G_PARAM_WRITABLE);
+
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }
 
@@ -383,6 +424,7 @@ cfut_group_class_init (CfutGroupClass *klass)
   object_class->dispose = cfut_group_dispose;
   object_class->finalize = cfut_group_finalize;
   object_class->get_property = cfut_group_get_property;
+  object_class->set_property = cfut_group_set_property;
   install_properties (object_class);
 
   /* The set of members relies on it. */
@@ -606,177 +648,4 @@ cfut_group_release (CfutGroup *self)
 
   group_is_held = cfut_group_core_release (self->core);
   g_return_if_fail (group_is_held);
-}
-
-/**
- * cfut_group_cancel:
- * @self: a group
- *
- * Cancels every future in the group that has not settled, as [method@Cfut.Future.cancel] does: what
- * waits is cancelled at once, what runs is asked to stop.
- *
- * What is added later is not cancelled. May be called on any thread; handlers of the futures'
- * cancellables run on this one.
- *
- * Since: 1.0
- */
-void
-cfut_group_cancel (CfutGroup *self)
-{
-  g_return_if_fail (CFUT_IS_GROUP (self));
-
-  cfut_group_core_cancel (self->core);
-}
-
-static CfutGroupStatus
-group_get_status (CfutGroup *self)
-{
-  CfutGroupStatus status;
-
-  cfut_group_core_get_status (self->core, &status);
-  return status;
-}
-
-/**
- * cfut_group_get_n_done: (get-property n-done)
- * @self: a group
- *
- * Counts the futures of the list that have settled. May be called on any thread.
- *
- * Returns: how many have settled
- *
- * Since: 1.0
- */
-guint64
-cfut_group_get_n_done (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), 0);
-
-  return group_get_status (self).n_done;
-}
-
-/**
- * cfut_group_get_n_failed: (get-property n-failed)
- * @self: a group
- *
- * Counts the futures of the list that were rejected. May be called on any thread.
- *
- * Returns: how many were rejected
- *
- * Since: 1.0
- */
-guint64
-cfut_group_get_n_failed (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), 0);
-
-  return group_get_status (self).n_failed;
-}
-
-/**
- * cfut_group_get_n_cancelled: (get-property n-cancelled)
- * @self: a group
- *
- * Counts the futures of the list that were cancelled. May be called on any thread.
- *
- * Returns: how many were cancelled
- *
- * Since: 1.0
- */
-guint64
-cfut_group_get_n_cancelled (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), 0);
-
-  return group_get_status (self).n_cancelled;
-}
-
-/**
- * cfut_group_get_fraction: (get-property fraction)
- * @self: a group
- *
- * Tells how much of the work is done. May be called on any thread.
- *
- * Returns: from 0 to 1
- *
- * Since: 1.0
- */
-double
-cfut_group_get_fraction (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), 0.0);
-
-  return group_get_status (self).fraction;
-}
-
-/**
- * cfut_group_get_units_done: (get-property units-done)
- * @self: a group
- *
- * Tells how many units are done. May be called on any thread.
- *
- * Returns: the units
- *
- * Since: 1.0
- */
-guint64
-cfut_group_get_units_done (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), 0);
-
-  return group_get_status (self).units_done;
-}
-
-/**
- * cfut_group_get_units_total: (get-property units-total)
- * @self: a group
- *
- * Tells how many units there are. May be called on any thread.
- *
- * Returns: the units
- *
- * Since: 1.0
- */
-guint64
-cfut_group_get_units_total (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), 0);
-
-  return group_get_status (self).units_total;
-}
-
-/**
- * cfut_group_get_rate: (get-property rate)
- * @self: a group
- *
- * Tells how fast the work goes, see [property@Cfut.Group:rate]. May be called on any thread.
- *
- * Returns: units a second; 0 while that is not known
- *
- * Since: 1.0
- */
-double
-cfut_group_get_rate (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), 0.0);
-
-  return group_get_status (self).rate;
-}
-
-/**
- * cfut_group_get_remaining_usec: (get-property remaining-usec)
- * @self: a group
- *
- * Tells how long the rest will take. May be called on any thread.
- *
- * Returns: microseconds; -1 while that is not known
- *
- * Since: 1.0
- */
-gint64
-cfut_group_get_remaining_usec (CfutGroup *self)
-{
-  g_return_val_if_fail (CFUT_IS_GROUP (self), -1);
-
-  return group_get_status (self).remaining_usec;
 }

@@ -44,6 +44,17 @@ CFUT_AVAILABLE_IN_1_0
 void cfut_group_release (CfutGroup *self);
 CFUT_AVAILABLE_IN_1_0
 void cfut_group_cancel (CfutGroup *self);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_group_get_cancel_on_failure (CfutGroup *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_group_set_cancel_on_failure (CfutGroup *self,
+                                       gboolean   cancel_on_failure);
+CFUT_AVAILABLE_IN_1_0
+void cfut_group_bind (CfutGroup *self,
+                      GObject   *object);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_group_unbind (CfutGroup *self,
+                            GObject   *object);
 
 CFUT_AVAILABLE_IN_1_0
 CfutFuture *cfut_group_next (CfutGroup     *self,

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  * one of these is taken: GLib gives it up before it calls us. */
 typedef enum {
   CFUT_LOCK_FUTURES,   /* the table of live futures, with CFUT_DEBUG */
+  CFUT_LOCK_BINDING,   /* which groups are bound to which objects; GObject's own locks are taken under it */
   CFUT_LOCK_GROUP,     /* a group's members and counters */
   CFUT_LOCK_LOG,       /* the open work of a derived executor */
   CFUT_LOCK_HANDLE,    /* whether a pool is there still */

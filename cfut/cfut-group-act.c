@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* What is done to all members of a group at once: they are cancelled, because somebody says so, as
+ * one of them has failed, or as what the group was bound to is gone.
+ *
+ *   member settles, rejected --> failed --(served after blocked threads)--> cancel
+ *   an object goes ------------> ended -----------------------------------> cancel
+ *   add to a failed or ended group ---------------------------------------> cancel what was added
+ *
+ * Threads: any; whoever dooms the group cancels, at once, and nobody else waits for it.
+ * Locks: the core's, to collect some members; they are cancelled, and let go, after it: handlers of
+ *   their cancellables are users' code, and each settles on this thread.
+ * Owns: a reference on the core until a failure has been acted on.
+ * Invariants:
+ * 1. A group is walked once for each time that it is doomed. What is cancelled does not doom it, so
+ *    nothing recurs, however many fail at the same time.
+ * Not here: who is doomed and when (cfut-group-core.c). */
+
+#include "cfut-group-core-private.h"
+
+#define CANCEL_AT_ONCE 256
+
+typedef struct {
+  CfutNode node;
+  CfutGroupCore *core;
+} Failure;
+
+/* From *@end towards the front. What is removed meanwhile only moves the rest to the front, so
+ * nothing is missed. FALSE: the front was reached. */
+static gboolean
+core_cancel_some (CfutGroupCore *self,
+                  guint         *end,
+                  gboolean       only_running)
+{
+  CfutFuture *futures[CANCEL_AT_ONCE];
+  guint n = 0;
+  guint stop;
+
+  cfut_group_core_lock (self);
+  *end = MIN (*end, self->members.len);
+  stop = *end - MIN (*end, CANCEL_AT_ONCE);
+  while (*end > stop)
+    {
+      CfutGroupMember *member = cfut_deque_get (&self->members, --*end);
+
+      if (!(member->flags & (MEMBER_SETTLED | MEMBER_LEAVING)) &&
+          (!only_running || cfut_future_get_state (member->future) == CFUT_STATE_RUNNING))
+        futures[n++] = g_object_ref (member->future);
+    }
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
+
+  for (guint i = 0; i < n; i++)
+    {
+      cfut_future_cancel (futures[i]);
+      cfut_future_release (futures[i]);
+    }
+
+  return stop > 0;
+}
+
+/* What runs is told first, as it takes its time; then what waits, from the end on, as workers come
+ * from the front. */
+void
+cfut_group_core_cancel (CfutGroupCore *self)
+{
+  guint end = G_MAXUINT;
+
+  while (core_cancel_some (self, &end, TRUE))
+    ;
+
+  end = G_MAXUINT;
+  while (core_cancel_some (self, &end, FALSE))
+    ;
+}
+
+/* What was added to a doomed group. */
+void
+cfut_group_core_cancel_added (CfutFuture **futures,
+                              gsize        n_futures)
+{
+  for (gsize i = 0; i < n_futures; i++)
+    cfut_future_cancel (futures[i]);
+}
+
+static void
+failure_served (CfutNode   *node,
+                CfutFuture *future,
+                CfutState   state)
+{
+  Failure *failure = (Failure *) node;
+
+  cfut_group_core_cancel (failure->core);
+  cfut_group_core_unref (failure->core);
+  g_free (failure);
+}
+
+static const CfutNodeClass failure_class = {
+  .kind = CFUT_NODE_DIRECT,
+  .settled = failure_served,
+};
+
+/* On a thread that serves the nodes of a future: cancels when it has woken who waits for that. May be
+ * called under the lock. */
+void
+cfut_group_core_cancel_later (CfutGroupCore *self)
+{
+  Failure *failure = g_new (Failure, 1);
+
+  failure->node.klass = &failure_class;
+  failure->core = cfut_group_core_ref (self);
+  cfut_future_serve_after (&failure->node);
+}
+
+void
+cfut_group_core_end (CfutGroupCore *self)
+{
+  cfut_group_core_lock (self);
+  self->ended = TRUE;
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
+
+  cfut_group_core_cancel (self);
+}
+
+void
+cfut_group_core_set_cancel_on_failure (CfutGroupCore *self,
+                                       gboolean       cancel_on_failure)
+{
+  gboolean changed;
+  gboolean fails;
+
+  cfut_group_core_lock (self);
+  changed = self->shown.cancel_on_failure != cancel_on_failure;
+  self->shown.cancel_on_failure = cancel_on_failure;
+  fails = cancel_on_failure && changed && self->n_rejected > 0;
+  self->failed = cancel_on_failure && (self->failed || fails);
+  cfut_group_core_unlock (self, changed);
+
+  if (fails)
+    cfut_group_core_cancel (self);
+}
