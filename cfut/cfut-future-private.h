@@ -71,6 +71,13 @@ struct _CfutFutureClass {
   void (*resumed) (CfutFuture *self);
   /* (nullable): what it runs, to be named in reports, never to be called. */
   gpointer (*get_function) (CfutFuture *self);
+  /* Of a future that waits for others: cancelled, it stops waiting, and moves references on what is to be cancelled with
+   * it to the end of @upstream. Called once, on the cancelling thread, outside of locks. */
+  void (*cancelled) (CfutFuture *self,
+                     GPtrArray  *upstream);
+  /* Adds references on those futures it waits for which have this function too. On any thread. */
+  void (*list_upstream) (CfutFuture *self,
+                         GPtrArray  *upstream);
 };
 
 #define CFUT_DEBUG_TRACKS_FUTURES (CFUT_DEBUG_FUTURES | CFUT_DEBUG_STATES)

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "cfut-error.h"
-#include "cfut-future-private.h"
+#include "cfut-follow-private.h"
 
 /* Of this thread, for the list that it serves. */
 static __thread CfutNode *served_after;
@@ -77,6 +77,8 @@ future_settled (CfutFuture *self,
                 guint       before,
                 CfutNode   *nodes[CFUT_NODE_CONTEXT])
 {
+  CfutFollowScope scope;
+
   if (cfut_nodes_need_future (nodes))
     {
       serve_internal (nodes, self, state);
@@ -84,7 +86,9 @@ future_settled (CfutFuture *self,
         {
           serve (nodes[CFUT_NODE_WAIT], self, state);
           nodes[CFUT_NODE_WAIT] = NULL;
+          cfut_follow_suspend (&scope);
           serve (nodes[CFUT_NODE_DIRECT], self, state);
+          cfut_follow_resume (&scope);
         }
       cfut_future_hand_over (self);
     }
@@ -376,24 +380,9 @@ cfut_future_ask_to_stop (CfutFuture *self)
   future_ask_to_stop_locked (self, cfut_cell_lock (&self->cell));
 }
 
-/**
- * cfut_future_cancel:
- * @self: a future
- *
- * Cancels the future, or asks for it.
- *
- * What has not started is cancelled at once, everywhere. What is running is asked to stop through its
- * [method@Cfut.Task.get_cancellable] and [method@Cfut.Task.checkpoint]: if its function then fails with
- * %G_IO_ERROR_CANCELLED the future becomes cancelled, if it still succeeds it is resolved. May be
- * called on any thread; handlers of that cancellable run on this one.
- *
- * Returns: %TRUE if the future is cancelled now; %FALSE if it has settled otherwise, or is
- *   running and was asked
- *
- * Since: 1.0
- */
-gboolean
-cfut_future_cancel (CfutFuture *self)
+/* TRUE: this call has settled it. */
+static gboolean
+future_cancel (CfutFuture *self)
 {
   CfutNode *nodes[CFUT_NODE_CONTEXT] = { NULL, };
   CfutFutureClass *klass;
@@ -402,12 +391,6 @@ cfut_future_cancel (CfutFuture *self)
   gpointer data;
   guint word;
 
-  g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
-
-  word = cfut_cell_load (&self->cell);
-  if (cfut_cell_settled (word))
-    return cfut_cell_state (word) == CFUT_STATE_CANCELLED;
-
   word = cfut_cell_lock (&self->cell);
   if (cfut_cell_state (word) != CFUT_STATE_PENDING)
     {
@@ -415,7 +398,7 @@ cfut_future_cancel (CfutFuture *self)
         cfut_cell_unlock (&self->cell);
       else
         future_ask_to_stop_locked (self, word);
-      return cfut_future_get_state (self) == CFUT_STATE_CANCELLED;
+      return FALSE;
     }
 
   klass = class_of (self);
@@ -439,4 +422,60 @@ cfut_future_cancel (CfutFuture *self)
     }
 
   return TRUE;
+}
+
+/* One after the other, as they may stand in a row of any length. */
+static void
+future_pass_cancel (CfutFuture *self)
+{
+  GPtrArray *upstream = g_ptr_array_new ();
+
+  ((CfutFutureClass *) ((GTypeInstance *) self)->g_class)->cancelled (self, upstream);
+  while (upstream->len > 0)
+    {
+      CfutFuture *future = g_ptr_array_steal_index_fast (upstream, upstream->len - 1);
+      CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) future)->g_class;
+
+      if (!cfut_future_is_settled (future) && future_cancel (future) && klass->cancelled != NULL)
+        klass->cancelled (future, upstream);
+      cfut_future_release (future);
+    }
+  g_ptr_array_unref (upstream);
+}
+
+/**
+ * cfut_future_cancel:
+ * @self: a future
+ *
+ * Cancels the future, or asks for it.
+ *
+ * What has not started is cancelled at once, everywhere. What is running is asked to stop through its
+ * [method@Cfut.Task.get_cancellable] and [method@Cfut.Task.checkpoint]: if its function then fails with
+ * %G_IO_ERROR_CANCELLED the future becomes cancelled, if it still succeeds it is resolved. May be
+ * called on any thread; handlers of that cancellable run on this one.
+ *
+ * Cancelling what [method@Cfut.Future.chain] and its kin, or [func@Cfut.Future.all] and its kin returned also cancels
+ * what that still waits for.
+ *
+ * Returns: %TRUE if the future is cancelled now; %FALSE if it has settled otherwise, or is
+ *   running and was asked
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_future_cancel (CfutFuture *self)
+{
+  guint word;
+
+  g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
+
+  word = cfut_cell_load (&self->cell);
+  if (cfut_cell_settled (word))
+    return cfut_cell_state (word) == CFUT_STATE_CANCELLED;
+
+  if (future_cancel (self) &&
+      ((CfutFutureClass *) ((GTypeInstance *) self)->g_class)->cancelled != NULL)
+    future_pass_cancel (self);
+
+  return cfut_future_get_state (self) == CFUT_STATE_CANCELLED;
 }

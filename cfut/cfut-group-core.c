@@ -130,7 +130,6 @@ core_try_serve_locked (CfutGroupCore    *self,
         {
           request->future = g_object_ref (self->ready->future);
           self->ready = (CfutGroupMember *) self->ready->node.next;
-          cfut_future_observe (request->future);
           return TRUE;
         }
       break;
