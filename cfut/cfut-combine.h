@@ -12,4 +12,29 @@
 
 G_BEGIN_DECLS
 
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_chain   (CfutFuture      *self,
+                                 CfutChainFunc    func,
+                                 gpointer         user_data,
+                                 GDestroyNotify   destroy);
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_recover (CfutFuture      *self,
+                                 CfutChainFunc    func,
+                                 gpointer         user_data,
+                                 GDestroyNotify   destroy);
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_always  (CfutFuture      *self,
+                                 CfutChainFunc    func,
+                                 gpointer         user_data,
+                                 GDestroyNotify   destroy);
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_all     (CfutFuture     **futures,
+                                 gsize            n_futures) G_GNUC_WARN_UNUSED_RESULT;
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_any     (CfutFuture     **futures,
+                                 gsize            n_futures) G_GNUC_WARN_UNUSED_RESULT;
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_race    (CfutFuture     **futures,
+                                 gsize            n_futures) G_GNUC_WARN_UNUSED_RESULT;
+
 G_END_DECLS
