@@ -142,12 +142,14 @@ void        cfut_future_serve_after      (CfutNode         *node);
 CfutOwner  *cfut_future_get_owner        (CfutFuture       *self);
 /* Drops a reference on the owner's context: at once if that is here, else through its queue. */
 void        cfut_future_release          (CfutFuture       *self);
+/* The same always through the queue. */
+void        cfut_future_hand_over        (CfutFuture       *self);
 
 /* What has not started: FALSE if it has. */
 gboolean    cfut_future_reject_pending   (CfutFuture       *self,
                                           GError           *error);
-/* The same always through the queue. */
-void        cfut_future_hand_over        (CfutFuture       *self);
+/* The same, as cancelled; unlike cfut_future_cancel it asks nothing of what runs. */
+gboolean    cfut_future_cancel_pending   (CfutFuture       *self);
 
 /* Settle; @value and @error are taken over, and freed if it was too late. */
 gboolean    cfut_future_settle           (CfutFuture       *self,

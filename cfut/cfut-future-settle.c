@@ -194,6 +194,12 @@ cfut_future_reject_pending (CfutFuture *self,
   return future_settle_below (self, CFUT_STATE_RUNNING, CFUT_STATE_REJECTED, NULL, error);
 }
 
+gboolean
+cfut_future_cancel_pending (CfutFuture *self)
+{
+  return future_settle_below (self, CFUT_STATE_RUNNING, CFUT_STATE_CANCELLED, NULL, NULL);
+}
+
 /* PENDING to RUNNING. FALSE: it has settled. */
 gboolean
 cfut_future_start (CfutFuture *self)

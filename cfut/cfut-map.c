@@ -2,4 +2,950 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-#include "cfut-map.h"
+/* The map: one function over many items, with their futures in order, and never more of them submitted than
+ * the buffer allows.
+ *
+ *   0 ........ n_taken ........ n_submitted ........ n_end
+ *   handed out |   the slots    |   do not exist yet   |
+ *
+ * There is no thread that feeds it: whoever takes an item submits what there is room for then.
+ *
+ * Threads: any. Items belong to the owner of the map, whoever submits them.
+ * Locks: the map's lock guards all that is not immutable. Nothing is submitted, settled, or let go under it.
+ * Owns: a reference on each item between submitted and taken, and on the task of the chunk that runs it; the
+ *   source, until all is submitted or the map is cancelled.
+ * Invariants:
+ * 1. n_taken <= n_submitted <= n_end, and n_submitted - n_taken <= buffer_size.
+ * 2. One thread at a time submits. While the first item is with it, others wait for `published`.
+ * 3. An item is taken in the step in which it is found settled, so a wait that ends first has lost
+ *    nothing.
+ * 4. The map holds no task's data and no item holds the map: it may be dropped at any time.
+ * Not here: how items become tasks (cfut-map-submit.c), ranges (cfut-map-range.c). */
+
+#include <glib/gi18n-lib.h>
+
+#include "core/cfut-lock-private.h"
+#include "core/cfut-pool-private.h"
+#include "core/cfut-waiter-private.h"
+#include "cfut-future-private.h"
+#include "cfut-map-private.h"
+#include "cfut-promise.h"
+
+#define BUFFER_AT_LEAST 16
+#define BUFFER_PER_WORKER 2
+
+/**
+ * CfutMap:
+ *
+ * The results of one function over many items, one by one and in order.
+ *
+ * Made by [method@Cfut.Executor.map], [method@Cfut.Executor.map_model] and
+ * [method@Cfut.Executor.map_array]. Each item is a future of its own, with its own error:
+ *
+ * ```c
+ * g_autoptr (CfutMap) map = cfut_executor_map (executor, NULL, n_files, 0, hash_file, files, NULL);
+ *
+ * while ((future = cfut_map_next (map, -1, NULL, &error)) != NULL)
+ *   {
+ *     show (cfut_future_result_string (future, 0, NULL));
+ *     g_object_unref (future);
+ *   }
+ * ```
+ *
+ * It is lazy: at most as many items as the buffer holds are submitted and not yet taken, and the next ones when
+ * there is room again, on the thread that makes it by taking one. So a consumer that is slow or
+ * stops holds back the rest, and a map over a great many items costs what its buffer does.
+ *
+ * A map that is dropped before its end submits no more; what was submitted and has not started is cancelled,
+ * and what is running runs to its end. All methods may be called on any thread.
+ *
+ * Since: 1.0
+ */
+
+typedef struct _MapSlot MapSlot;
+
+/* An item that was submitted, and not taken. */
+struct _MapSlot {
+  MapSlot *next;
+  CfutFuture *item;
+  CfutFuture *chunk;  /* (nullable): what runs it, if that is not the item itself */
+};
+
+struct _CfutMap {
+  GObject parent_instance;
+
+  /* Immutable once made */
+  guint64 n_items;
+  guint buffer_size;
+  guint chunk_size;
+  gint64 made_usec;
+
+  GMutex lock;
+
+  /* Guarded by the lock */
+  CfutMapSource *source;   /* (nullable): until nothing is left to submit */
+  guint64 n_submitted;
+  guint64 n_taken;
+  guint64 n_end;           /* n_items, until it is cancelled */
+  MapSlot *slots;
+  MapSlot *last;
+  gboolean submitting;
+  gboolean cancelled;
+  CfutPromise *published;  /* (nullable): kept when the one that submits has something to show */
+  gint64 timeout_usec;
+};
+
+G_DEFINE_FINAL_TYPE (CfutMap, cfut_map, G_TYPE_OBJECT)
+
+static inline void
+map_lock (CfutMap *self)
+{
+  cfut_lock (&self->lock, CFUT_LOCK_MAP);
+}
+
+static inline void
+map_unlock (CfutMap *self)
+{
+  g_assert (self->n_taken <= self->n_submitted && self->n_submitted <= self->n_end);
+  cfut_unlock (&self->lock, CFUT_LOCK_MAP);
+}
+
+static void
+slot_free (MapSlot *slot)
+{
+  if (slot->item != NULL)
+    cfut_future_release (slot->item);
+  if (slot->chunk != NULL)
+    cfut_future_release (slot->chunk);
+  g_slice_free (MapSlot, slot);
+}
+
+/* How many of the next items to submit at once: a whole chunk or none. */
+static guint
+map_room_locked (CfutMap *self)
+{
+  guint64 n = MIN (self->n_end - self->n_submitted, self->chunk_size);
+
+  return n <= self->buffer_size - (self->n_submitted - self->n_taken) ? (guint) n : 0;
+}
+
+static CfutMapSource *
+map_steal_spent_source_locked (CfutMap *self)
+{
+  return self->n_submitted == self->n_end ? g_steal_pointer (&self->source) : NULL;
+}
+
+/* A chain of slots, in order; takes @items over. */
+static MapSlot *
+slots_new (CfutFuture **items,
+           guint        n,
+           CfutFuture  *chunk,
+           MapSlot    **last)
+{
+  MapSlot *first = NULL;
+
+  *last = NULL;
+  for (guint i = n; i-- > 0;)
+    {
+      MapSlot *slot = g_slice_new (MapSlot);
+
+      slot->next = first;
+      slot->item = items[i];
+      slot->chunk = chunk != NULL ? g_object_ref (chunk) : NULL;
+      if (*last == NULL)
+        *last = slot;
+      first = slot;
+    }
+
+  return first;
+}
+
+/* For the copy of a chain that is worked on outside the lock. */
+static MapSlot *
+slots_copy (MapSlot *slots)
+{
+  MapSlot *first = NULL;
+  MapSlot **link = &first;
+
+  for (; slots != NULL; slots = slots->next)
+    {
+      MapSlot *slot = g_slice_new (MapSlot);
+
+      slot->next = NULL;
+      slot->item = g_object_ref (slots->item);
+      slot->chunk = slots->chunk != NULL ? g_object_ref (slots->chunk) : NULL;
+      *link = slot;
+      link = &slot->next;
+    }
+
+  return first;
+}
+
+static void
+slots_cancel (MapSlot *slots)
+{
+  for (; slots != NULL; slots = slots->next)
+    {
+      /* A chunk that is queued takes its items along; in one that runs each is asked by itself. */
+      if (slots->chunk != NULL)
+        cfut_future_cancel_pending (slots->chunk);
+      cfut_future_cancel (slots->item);
+    }
+}
+
+static void
+slots_drop (MapSlot *slots)
+{
+  for (MapSlot *slot = slots; slot != NULL; slot = slot->next)
+    cfut_future_cancel_pending (slot->chunk != NULL ? slot->chunk : slot->item);
+
+  while (slots != NULL)
+    {
+      MapSlot *slot = slots;
+
+      slots = slot->next;
+      if (slot->chunk != NULL)
+        cfut_future_cancel_pending (slot->item);
+      slot_free (slot);
+    }
+}
+
+static void
+slots_free (MapSlot *slots)
+{
+  while (slots != NULL)
+    {
+      MapSlot *slot = slots;
+
+      slots = slot->next;
+      slot_free (slot);
+    }
+}
+
+/* Submits @n items, which are counted already, and shows them. */
+static void
+map_submit (CfutMap       *self,
+            CfutMapSource *source,
+            guint64        first,
+            guint          n)
+{
+  CfutFuture *one;
+  CfutFuture **items = n > 1 ? g_new (CfutFuture *, n) : &one;
+  CfutFuture *chunk = cfut_map_source_submit (source, first, n, items);
+  MapSlot *slots;
+  MapSlot *last;
+  MapSlot *late = NULL;
+  CfutPromise *published;
+
+  slots = slots_new (items, n, chunk, &last);
+  if (chunk != NULL)
+    cfut_future_release (chunk);
+
+  map_lock (self);
+  if (self->slots == NULL)
+    self->slots = slots;
+  else
+    self->last->next = slots;
+  self->last = last;
+  published = g_steal_pointer (&self->published);
+  if (self->cancelled)
+    late = slots_copy (slots);
+  map_unlock (self);
+
+  /* Cancelled meanwhile. */
+  slots_cancel (late);
+  slots_free (late);
+  if (published != NULL)
+    {
+      cfut_promise_resolve (published, NULL);
+      g_object_unref (published);
+    }
+  if (n > 1)
+    g_free (items);
+}
+
+/* Fills the buffer, unless somebody is at it. */
+static void
+map_top_up (CfutMap *self)
+{
+  CfutMapSource *source = NULL;
+  CfutMapSource *spent;
+  guint n = 0;
+
+  map_lock (self);
+  if (self->source != NULL && !self->submitting && (n = map_room_locked (self)) > 0)
+    {
+      source = (CfutMapSource *) cfut_map_data_ref (&self->source->data);
+      self->submitting = TRUE;
+    }
+
+  while (n > 0)
+    {
+      guint64 first = self->n_submitted;
+
+      self->n_submitted += n;
+      map_unlock (self);
+      map_submit (self, source, first, n);
+      map_lock (self);
+      n = map_room_locked (self);
+    }
+
+  if (source != NULL)
+    self->submitting = FALSE;
+  spent = map_steal_spent_source_locked (self);
+  map_unlock (self);
+
+  if (source != NULL)
+    cfut_map_data_unref (&source->data);
+  if (spent != NULL)
+    cfut_map_data_unref (&spent->data);
+}
+
+/* What to wait for until the first item has settled. A worker that waits for an item which is not
+ * itself in a queue waits for what is, as that is what it may run. */
+static CfutFuture *
+slot_get_target (MapSlot *slot)
+{
+  if (slot->chunk != NULL && cfut_pool_get_current () != NULL &&
+      cfut_future_get_state (slot->chunk) == CFUT_STATE_PENDING)
+    return slot->chunk;
+
+  return slot->item;
+}
+
+/* TRUE: @item was taken, or is NULL at the end. FALSE: wait for @target, or look again if that is NULL. */
+static gboolean
+map_take (CfutMap     *self,
+          CfutFuture **item,
+          CfutFuture **target)
+{
+  MapSlot *taken = NULL;
+  gboolean ended = FALSE;
+
+  *item = *target = NULL;
+
+  map_lock (self);
+  if (self->slots != NULL)
+    {
+      if (cfut_future_is_settled (self->slots->item))
+        {
+          taken = self->slots;
+          self->slots = taken->next;
+          self->n_taken++;
+        }
+      else
+        {
+          *target = g_object_ref (slot_get_target (self->slots));
+        }
+    }
+  else if (self->submitting)
+    {
+      if (self->published == NULL)
+        self->published = cfut_promise_new ();
+      *target = g_object_ref (cfut_promise_get_future (self->published));
+    }
+  else
+    {
+      ended = self->n_submitted == self->n_end;
+    }
+  map_unlock (self);
+
+  if (taken != NULL)
+    {
+      *item = g_steal_pointer (&taken->item);
+      slot_free (taken);
+      cfut_future_observe (*item);
+    }
+
+  return taken != NULL || ended;
+}
+
+/* The earlier of the caller's and the map's. */
+static gint64
+map_limit_deadline (CfutMap *self,
+                    gint64   deadline_usec)
+{
+  gint64 timeout_usec;
+
+  map_lock (self);
+  timeout_usec = self->timeout_usec;
+  map_unlock (self);
+
+  if (timeout_usec < 0 || timeout_usec > G_MAXINT64 - self->made_usec)
+    return deadline_usec;
+
+  return MIN (deadline_usec, self->made_usec + timeout_usec);
+}
+
+static gint64
+timeout_until (gint64 deadline_usec)
+{
+  if (deadline_usec == CFUT_NO_DEADLINE)
+    return -1;
+
+  return MAX (deadline_usec - g_get_monotonic_time (), 0);
+}
+
+/* Takes an item and fills its place. Returns as map_take. */
+static gboolean
+map_step (CfutMap     *self,
+          CfutFuture **item,
+          CfutFuture **target)
+{
+  gboolean over;
+
+  do
+    {
+      map_top_up (self);
+      over = map_take (self, item, target);
+    }
+  while (!over && *target == NULL);
+
+  if (*item != NULL)
+    map_top_up (self);
+  return over;
+}
+
+static void
+cfut_map_finalize (GObject *object)
+{
+  CfutMap *self = CFUT_MAP (object);
+
+  slots_drop (self->slots);
+  if (self->source != NULL)
+    cfut_map_data_unref (&self->source->data);
+  g_mutex_clear (&self->lock);
+
+  G_OBJECT_CLASS (cfut_map_parent_class)->finalize (object);
+}
+
+static void
+cfut_map_class_init (CfutMapClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = cfut_map_finalize;
+}
+
+static void
+cfut_map_init (CfutMap *self)
+{
+  g_mutex_init (&self->lock);
+  self->timeout_usec = -1;
+  self->made_usec = g_get_monotonic_time ();
+}
+
+static guint
+default_buffer_size (CfutExecutor *executor,
+                     guint         chunk_size)
+{
+  guint64 n_workers = cfut_executor_get_max_workers (executor);
+
+  if (n_workers == 0)
+    n_workers = g_get_num_processors ();
+
+  return (guint) CLAMP (n_workers * BUFFER_PER_WORKER * chunk_size, BUFFER_AT_LEAST, G_MAXUINT);
+}
+
+/* Takes @core over. */
+static CfutMap *
+map_new (CfutExecutor *executor,
+         CfutRequest  *request,
+         guint64       n_items,
+         guint         buffer_size,
+         CfutMapCore  *core)
+{
+  CfutMap *self = g_object_new (CFUT_TYPE_MAP, NULL);
+
+  self->chunk_size = request != NULL ? MAX (request->chunk_size, 1) : 1;
+  self->buffer_size = buffer_size > 0 ? buffer_size
+                                      : default_buffer_size (executor, self->chunk_size);
+  self->chunk_size = MIN (self->chunk_size, self->buffer_size);
+  self->n_items = self->n_end = n_items;
+  self->source = cfut_map_source_new (core, executor, request);
+  cfut_map_data_unref (&core->data);
+
+  map_top_up (self);
+  return self;
+}
+
+/**
+ * cfut_executor_map:
+ * @self: an executor
+ * @request: (nullable): how each item is to be submitted; what it says now counts
+ * @n_items: how many items there are
+ * @buffer_size: how many items may be submitted ahead of what was taken; 0 for twice as many as the executor
+ *   has workers, times the chunk size, and at least 16
+ * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called once at most for
+ *   each index from 0 to @n_items - 1, on threads of the executor, on several at once
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main context of
+ *   this call, never on a worker
+ *
+ * Has a function run for each of many items. [method@Cfut.Map.next] gives their futures in order.
+ *
+ * The first items are submitted at once, the others as items are taken. All futures belong to
+ * the thread-default main context and the thread of this call.
+ *
+ * A `chunk-size` in @request makes that many items one task of the executor, which is what many short ones want. They
+ * keep a future and an error each, and may be cancelled one by one. Name and group are then those
+ * of the items; priority, deadlines and cancellable are the chunk's: an item that its chunk does not come to
+ * ends like the chunk. Chunks are submitted whole, so the buffer should have room for two at least for each worker;
+ * a chunk is never larger than the buffer.
+ *
+ * For an array in C, index it with what @func gets:
+ *
+ * ```c
+ * static gboolean
+ * square (CfutTask *task, guint64 index, gpointer user_data, GError **error)
+ * {
+ *   const double *numbers = user_data;
+ *
+ *   cfut_task_set_result_double (task, numbers[index] * numbers[index]);
+ *   return TRUE;
+ * }
+ * ```
+ *
+ * May be called on any thread. It does not block, unless @request says to when the executor is full; that
+ * holds for [method@Cfut.Map.next] as well.
+ *
+ * Returns: (transfer full): the map
+ *
+ * Since: 1.0
+ */
+CfutMap *
+cfut_executor_map (CfutExecutor   *self,
+                   CfutRequest    *request,
+                   guint64         n_items,
+                   guint           buffer_size,
+                   CfutMapFunc     func,
+                   gpointer        user_data,
+                   GDestroyNotify  destroy)
+{
+  CfutMapCore *core;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
+  g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+
+  core = cfut_map_core_new (user_data, destroy);
+  core->func = func;
+  return map_new (self, request, n_items, buffer_size, core);
+}
+
+/**
+ * cfut_executor_map_model:
+ * @self: an executor
+ * @request: (nullable): how each item is to be submitted; what it says now counts
+ * @model: a list
+ * @buffer_size: how many items may be submitted ahead of what was taken; 0 as in
+ *   [method@Cfut.Executor.map]
+ * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called on threads of the
+ *   executor, on several at once
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main context of
+ *   this call, never on a worker
+ *
+ * Has a function run for each item of a list, like [method@Cfut.Executor.map].
+ *
+ * The items are those that are in @model now; how it changes later makes no difference. The map holds them, until
+ * the last that was submitted has settled, and lets them go on the main context of this call. To be called
+ * on the thread that the model belongs to.
+ *
+ * Returns: (transfer full): the map
+ *
+ * Since: 1.0
+ */
+CfutMap *
+cfut_executor_map_model (CfutExecutor    *self,
+                         CfutRequest     *request,
+                         GListModel      *model,
+                         guint            buffer_size,
+                         CfutMapItemFunc  func,
+                         gpointer         user_data,
+                         GDestroyNotify   destroy)
+{
+  CfutMapCore *core;
+  GObject *item;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
+  g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
+  g_return_val_if_fail (G_IS_LIST_MODEL (model), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+
+  core = cfut_map_core_new (user_data, destroy);
+  core->item_func = func;
+  core->items = g_ptr_array_new_full (g_list_model_get_n_items (model), g_object_unref);
+  for (guint i = 0; (item = g_list_model_get_item (model, i)) != NULL; i++)
+    g_ptr_array_add (core->items, item);
+
+  return map_new (self, request, core->items->len, buffer_size, core);
+}
+
+/**
+ * cfut_executor_map_array:
+ * @self: an executor
+ * @request: (nullable): how each item is to be submitted; what it says now counts
+ * @items: (array length=n_items): the objects
+ * @n_items: how many
+ * @buffer_size: how many items may be submitted ahead of what was taken; 0 as in
+ *   [method@Cfut.Executor.map]
+ * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called on threads of the
+ *   executor, on several at once
+ * @user_data: data for @func
+ * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main context of
+ *   this call, never on a worker
+ *
+ * Has a function run for each object of an array, like [method@Cfut.Executor.map].
+ *
+ * The map holds the objects, until the last that was submitted has settled, and lets them go on the main
+ * context of this call; the array is only read. May be called on any thread.
+ *
+ * Returns: (transfer full): the map
+ *
+ * Since: 1.0
+ */
+CfutMap *
+cfut_executor_map_array (CfutExecutor     *self,
+                         CfutRequest      *request,
+                         GObject         **items,
+                         gsize             n_items,
+                         guint             buffer_size,
+                         CfutMapItemFunc   func,
+                         gpointer          user_data,
+                         GDestroyNotify    destroy)
+{
+  CfutMapCore *core;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
+  g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
+  g_return_val_if_fail (items != NULL || n_items == 0, NULL);
+  g_return_val_if_fail (n_items <= G_MAXUINT, NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+  for (gsize i = 0; i < n_items; i++)
+    g_return_val_if_fail (G_IS_OBJECT (items[i]), NULL);
+
+  core = cfut_map_core_new (user_data, destroy);
+  core->item_func = func;
+  core->items = g_ptr_array_new_full ((guint) n_items, g_object_unref);
+  for (gsize i = 0; i < n_items; i++)
+    g_ptr_array_add (core->items, g_object_ref (items[i]));
+
+  return map_new (self, request, n_items, buffer_size, core);
+}
+
+/**
+ * cfut_map_next:
+ * @self: a map
+ * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
+ * @cancellable: (nullable): ends the wait, not the items
+ * @error: return location for an error
+ *
+ * Hands out the future of the next item, in order, and waits for it to settle if need be.
+ *
+ * How the item fared is for the future to tell: an item that failed ends neither the map nor the others.
+ * %NULL without an error is the end.
+ *
+ * May be called on any thread, by several at once; each item goes to one of them. It blocks: in the
+ * thread of a main loop use [method@Cfut.Map.next_async]. The place of what is taken is filled on this
+ * thread.
+ *
+ * Errors: %G_IO_ERROR_TIMED_OUT when the item has not settled in time, be it that of this call or
+ * [method@Cfut.Map.set_timeout_usec]; %G_IO_ERROR_CANCELLED; %CFUT_FUTURE_ERROR_DEADLOCK when an item waits
+ * for itself so. Then nothing was taken, and the map may be asked again.
+ *
+ * Returns: (transfer full) (nullable): the settled future of the next item; %NULL at the end, and
+ *   with @error set
+ *
+ * Since: 1.0
+ */
+CfutFuture *
+cfut_map_next (CfutMap       *self,
+               gint64         timeout_usec,
+               GCancellable  *cancellable,
+               GError       **error)
+{
+  CfutFuture *target;
+  CfutFuture *item;
+  gint64 deadline;
+
+  g_return_val_if_fail (CFUT_IS_MAP (self), NULL);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (g_cancellable_is_cancelled (cancellable))
+    {
+      cfut_set_wake_error (error, CFUT_WAKE_CANCELLED);
+      return NULL;
+    }
+
+  deadline = map_limit_deadline (self, cfut_deadline_from_timeout (timeout_usec));
+  while (!map_step (self, &item, &target))
+    {
+      gboolean settled = cfut_future_wait (target, timeout_until (deadline), cancellable, error);
+
+      cfut_future_release (target);
+      if (!settled)
+        return NULL;
+    }
+
+  /* On the owner's thread it lets go of what was delivered. */
+  if (item != NULL)
+    cfut_future_wait (item, 0, NULL, NULL);
+  return item;
+}
+
+static void on_target_settled (GObject      *object,
+                               GAsyncResult *result,
+                               gpointer      data);
+
+/* Ends the task, which it takes over, or goes on waiting. */
+static void
+map_next_go_on (CfutMap *self,
+                GTask   *task)
+{
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  gint64 deadline = *(gint64 *) g_task_get_task_data (task);
+  CfutWake wake = CFUT_WAKE_CANCELLED;
+  CfutFuture *item = NULL;
+  CfutFuture *target = NULL;
+  GError *error = NULL;
+  gboolean over = FALSE;
+
+  if (!g_cancellable_is_cancelled (cancellable))
+    {
+      wake = CFUT_WAKE_TIMED_OUT;
+      over = map_step (self, &item, &target);
+    }
+
+  if (over)
+    {
+      g_task_return_pointer (task, item, (GDestroyNotify) cfut_future_release);
+    }
+  else if (target != NULL && timeout_until (deadline) != 0)
+    {
+      cfut_future_wait_async (target, timeout_until (deadline), cancellable, on_target_settled,
+                              g_object_ref (task));
+    }
+  else
+    {
+      cfut_set_wake_error (&error, wake);
+      g_task_return_error (task, error);
+    }
+
+  if (target != NULL)
+    cfut_future_release (target);
+  g_object_unref (task);
+}
+
+static void
+on_target_settled (GObject      *object,
+                   GAsyncResult *result,
+                   gpointer      data)
+{
+  GTask *task = data;
+  GMainContext *context = g_task_get_context (task);
+  GError *error = NULL;
+
+  if (!cfut_future_wait_finish (CFUT_FUTURE (object), result, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+
+  /* A loop need not have made its context the thread's default one; the next wait is to end here too. */
+  g_main_context_push_thread_default (context);
+  map_next_go_on (g_task_get_source_object (task), task);
+  g_main_context_pop_thread_default (context);
+}
+
+/**
+ * cfut_map_next_async:
+ * @self: a map
+ * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
+ * @cancellable: (nullable): ends the wait, not the items
+ * @callback: (scope async) (closure user_data): called when it is over
+ * @user_data: data for @callback
+ *
+ * Waits for the next item without blocking; [method@Cfut.Map.next] otherwise.
+ *
+ * May be called on any thread; @callback is called on the thread-default main context of this call. Several
+ * may be under way: items are handed out in order, but which call gets which is not certain. The map
+ * lives until then.
+ *
+ * Since: 1.0
+ */
+void
+cfut_map_next_async (CfutMap             *self,
+                     gint64               timeout_usec,
+                     GCancellable        *cancellable,
+                     GAsyncReadyCallback  callback,
+                     gpointer             user_data)
+{
+  GTask *task;
+  gint64 *deadline;
+
+  g_return_if_fail (CFUT_IS_MAP (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, cfut_map_next_async);
+  g_task_set_name (task, "[cfut] map next");
+  /* What was taken is returned, and not dropped as cancelled. */
+  g_task_set_check_cancellable (task, FALSE);
+  deadline = g_new (gint64, 1);
+  *deadline = map_limit_deadline (self, cfut_deadline_from_timeout (timeout_usec));
+  g_task_set_task_data (task, deadline, g_free);
+
+  map_next_go_on (self, task);
+}
+
+/**
+ * cfut_map_next_finish:
+ * @self: a map
+ * @result: what the callback was given
+ * @error: return location for an error
+ *
+ * Ends [method@Cfut.Map.next_async].
+ *
+ * Errors: those of [method@Cfut.Map.next].
+ *
+ * Returns: (transfer full) (nullable): the settled future of the next item; %NULL at the end, and
+ *   with @error set
+ *
+ * Since: 1.0
+ */
+CfutFuture *
+cfut_map_next_finish (CfutMap       *self,
+                      GAsyncResult  *result,
+                      GError       **error)
+{
+  g_return_val_if_fail (CFUT_IS_MAP (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * cfut_map_cancel:
+ * @self: a map
+ *
+ * Cancels what is left: items that are not submitted will not be, those that were and have not been
+ * taken are cancelled as by [method@Cfut.Future.cancel].
+ *
+ * [method@Cfut.Map.next] still hands out those that were submitted, and then is at its end. May be called on
+ * any thread, and more than once.
+ *
+ * Since: 1.0
+ */
+void
+cfut_map_cancel (CfutMap *self)
+{
+  CfutMapSource *source;
+  MapSlot *slots;
+
+  g_return_if_fail (CFUT_IS_MAP (self));
+
+  map_lock (self);
+  self->cancelled = TRUE;
+  self->n_end = self->n_submitted;
+  source = g_steal_pointer (&self->source);
+  slots = slots_copy (self->slots);
+  map_unlock (self);
+
+  slots_cancel (slots);
+  slots_free (slots);
+  if (source != NULL)
+    cfut_map_data_unref (&source->data);
+}
+
+/**
+ * cfut_map_set_timeout_usec:
+ * @self: a map
+ * @timeout_usec: how long the whole may take, in microseconds from the making of the map; negative, the
+ *   default, for no limit
+ *
+ * Limits the waits for all items together. When the time is up [method@Cfut.Map.next] hands out what
+ * has settled, and fails with %G_IO_ERROR_TIMED_OUT where it would have to wait. Nothing is cancelled, and
+ * with another limit it goes on. May be called on any thread; waits under way keep the limit that they
+ * began with.
+ *
+ * Since: 1.0
+ */
+void
+cfut_map_set_timeout_usec (CfutMap *self,
+                           gint64   timeout_usec)
+{
+  g_return_if_fail (CFUT_IS_MAP (self));
+
+  map_lock (self);
+  self->timeout_usec = MAX (timeout_usec, -1);
+  map_unlock (self);
+}
+
+/**
+ * cfut_map_get_timeout_usec:
+ * @self: a map
+ *
+ * Tells the limit that [method@Cfut.Map.set_timeout_usec] set.
+ *
+ * Returns: the time in microseconds from the making of the map; -1 for no limit
+ *
+ * Since: 1.0
+ */
+gint64
+cfut_map_get_timeout_usec (CfutMap *self)
+{
+  gint64 timeout_usec;
+
+  g_return_val_if_fail (CFUT_IS_MAP (self), -1);
+
+  map_lock (self);
+  timeout_usec = self->timeout_usec;
+  map_unlock (self);
+
+  return timeout_usec;
+}
+
+/**
+ * cfut_map_get_n_items:
+ * @self: a map
+ *
+ * Tells how many items there are, whether or not they were submitted.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+cfut_map_get_n_items (CfutMap *self)
+{
+  g_return_val_if_fail (CFUT_IS_MAP (self), 0);
+
+  return self->n_items;
+}
+
+/**
+ * cfut_map_get_n_taken:
+ * @self: a map
+ *
+ * Tells how many items were handed out. The last of them has the index that is one less. May be called on any
+ * thread.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+cfut_map_get_n_taken (CfutMap *self)
+{
+  guint64 n_taken;
+
+  g_return_val_if_fail (CFUT_IS_MAP (self), 0);
+
+  map_lock (self);
+  n_taken = self->n_taken;
+  map_unlock (self);
+
+  return n_taken;
+}

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * them runs code of a user's. A GMainContext's own lock comes after DELIVERY and WAIT, and is never held when
  * one of these is taken: GLib gives it up before it calls us. */
 typedef enum {
+  CFUT_LOCK_MAP,       /* which items of a map are submitted, and which are taken */
   CFUT_LOCK_FUTURES,   /* the table of live futures, with CFUT_DEBUG */
   CFUT_LOCK_BINDING,   /* which groups are bound to which objects; GObject's own locks are taken under it */
   CFUT_LOCK_GROUP,     /* a group's members and counters */

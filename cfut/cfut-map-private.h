@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include "core/cfut-delivery-private.h"
+#include "cfut-map.h"
+#include "cfut-request-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CfutMapData CfutMapData;
+typedef struct _CfutMapCore CfutMapCore;
+typedef struct _CfutMapSource CfutMapSource;
+
+/* What several tasks share, to be embedded: the last reference, dropped on any thread, releases it on the
+ * owner's context. */
+struct _CfutMapData {
+  CfutItem item;
+  gatomicrefcount ref_count;
+  CfutOwner *owner;
+  gpointer user_data;
+  GDestroyNotify destroy;
+  void (*free) (CfutMapData *self);
+};
+
+void         cfut_map_data_init      (CfutMapData       *self,
+                                      gpointer           user_data,
+                                      GDestroyNotify     destroy,
+                                      void             (*free) (CfutMapData *self));
+CfutMapData *cfut_map_data_ref       (CfutMapData       *self);
+void         cfut_map_data_unref     (CfutMapData       *self);
+
+/* For the tasks that a submission is split in: they are in no group. */
+CfutRequest *cfut_map_copy_request   (CfutRequest       *request,
+                                      gboolean           is_part);
+
+/* What the items of a map run: immutable, held by each of them until it has settled. */
+struct _CfutMapCore {
+  CfutMapData data;
+  CfutMapFunc func;           /* either this ... */
+  CfutMapItemFunc item_func;  /* ... or this, with ... */
+  GPtrArray *items;           /* ... the objects */
+  GCancellable *cancellable;  /* (nullable): of the request */
+};
+
+CfutMapCore *cfut_map_core_new       (gpointer           user_data,
+                                      GDestroyNotify     destroy);
+
+/* Where items come from: held by the map as long as there is something to submit, and by who does it. */
+struct _CfutMapSource {
+  CfutMapData data;
+  CfutMapCore *core;
+  CfutExecutor *executor;
+  CfutRequest *item_request;   /* (nullable) */
+  CfutRequest *chunk_request;  /* (nullable) */
+};
+
+CfutMapSource *cfut_map_source_new   (CfutMapCore       *core,
+                                      CfutExecutor      *executor,
+                                      CfutRequest       *request);
+/* One caller at a time. (transfer full) futures; returns that of the task that runs them, or NULL where
+ * the one item is the task itself. */
+CfutFuture *cfut_map_source_submit   (CfutMapSource     *self,
+                                      guint64            first,
+                                      guint              n,
+                                      CfutFuture       **items);
+
+G_END_DECLS

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* How a map's items become tasks: each its own, or a chunk of them one that runs them in turn.
+ *
+ * Threads: items are submitted on any thread, by one at a time, and belong to the owner of the map all the
+ *   same.
+ * Locks: none.
+ * Owns: an item holds the core until it is released. A chunk holds its items and the core; it is held by
+ *   its task and by its node, and while it runs by the handler of a cancellable.
+ * Invariants:
+ * 1. No item holds the executor: an executor may hold items until it is finalised.
+ * 2. When a chunk has settled, so have its items, or they do in the same step: those it did not come to, like
+ *    the chunk.
+ * 3. User data, objects, executor and request are let go on the owner's context.
+ * Not here: how many are submitted, and when (cfut-map.c). */
+
+#include "cfut-executor.h"
+#include "cfut-group.h"
+#include "cfut-map-private.h"
+#include "cfut-task-private.h"
+
+typedef struct {
+  CfutMapCore *core;
+  guint64 index;
+} MapItem;
+
+typedef struct {
+  CfutNode node;
+  gatomicrefcount ref_count;
+  CfutMapCore *core;
+  guint n_items;
+  CfutFuture *items[];
+} MapChunk;
+
+static void
+data_release (CfutMapData *self)
+{
+  CfutOwner *owner = self->owner;
+
+  if (self->destroy != NULL)
+    self->destroy (self->user_data);
+  self->free (self);
+  cfut_owner_unref (owner);
+}
+
+static gboolean
+data_deliver (CfutItem        *item,
+              CfutDeliverMode  mode)
+{
+  data_release ((CfutMapData *) item);
+  return FALSE;
+}
+
+static const CfutItemClass data_item_class = {
+  .deliver = data_deliver,
+};
+
+void
+cfut_map_data_init (CfutMapData   *self,
+                    gpointer       user_data,
+                    GDestroyNotify destroy,
+                    void         (*free) (CfutMapData *self))
+{
+  self->item.klass = &data_item_class;
+  g_atomic_ref_count_init (&self->ref_count);
+  self->owner = cfut_owner_ref (cfut_owner_get_current ());
+  self->user_data = user_data;
+  self->destroy = destroy;
+  self->free = free;
+}
+
+CfutMapData *
+cfut_map_data_ref (CfutMapData *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+cfut_map_data_unref (CfutMapData *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  if (cfut_owner_is_context_here (self->owner))
+    data_release (self);
+  else
+    cfut_owner_push (self->owner, &self->item);
+}
+
+CfutRequest *
+cfut_map_copy_request (CfutRequest *request,
+                       gboolean     is_part)
+{
+  CfutRequest *copy = cfut_request_new ();
+
+  copy->name = g_strdup (request->name);
+  copy->priority = request->priority;
+  copy->queue_deadline_usec = request->queue_deadline_usec;
+  copy->run_deadline_usec = request->run_deadline_usec;
+  copy->size = request->size;
+  copy->when_full = request->when_full;
+  copy->chunk_size = request->chunk_size;
+  g_set_object (&copy->cancellable, request->cancellable);
+  if (!is_part)
+    g_set_object (&copy->group, request->group);
+
+  return copy;
+}
+
+static void
+core_free (CfutMapData *data)
+{
+  CfutMapCore *self = (CfutMapCore *) data;
+
+  g_clear_pointer (&self->items, g_ptr_array_unref);
+  g_clear_object (&self->cancellable);
+  g_free (self);
+}
+
+CfutMapCore *
+cfut_map_core_new (gpointer       user_data,
+                   GDestroyNotify destroy)
+{
+  CfutMapCore *self = g_new0 (CfutMapCore, 1);
+
+  cfut_map_data_init (&self->data, user_data, destroy, core_free);
+  return self;
+}
+
+static void
+source_free (CfutMapData *data)
+{
+  CfutMapSource *self = (CfutMapSource *) data;
+
+  g_object_unref (self->executor);
+  g_clear_object (&self->item_request);
+  g_clear_object (&self->chunk_request);
+  cfut_map_data_unref (&self->core->data);
+  g_free (self);
+}
+
+CfutMapSource *
+cfut_map_source_new (CfutMapCore  *core,
+                     CfutExecutor *executor,
+                     CfutRequest  *request)
+{
+  CfutMapSource *self = g_new0 (CfutMapSource, 1);
+
+  cfut_map_data_init (&self->data, NULL, NULL, source_free);
+  cfut_map_data_ref (&core->data);
+  self->core = core;
+  self->executor = g_object_ref (executor);
+  if (request != NULL)
+    {
+      self->item_request = cfut_map_copy_request (request, FALSE);
+      self->chunk_request = cfut_map_copy_request (request, TRUE);
+      g_set_object (&core->cancellable, request->cancellable);
+    }
+
+  return self;
+}
+
+static MapItem *
+item_new (CfutMapCore *core,
+          guint64      index)
+{
+  MapItem *self = g_slice_new (MapItem);
+
+  cfut_map_data_ref (&core->data);
+  self->core = core;
+  self->index = index;
+  return self;
+}
+
+static void
+item_free (gpointer data)
+{
+  MapItem *self = data;
+
+  cfut_map_data_unref (&self->core->data);
+  g_slice_free (MapItem, self);
+}
+
+static gboolean
+item_run (CfutTask  *task,
+          gpointer   data,
+          GError   **error)
+{
+  MapItem *self = data;
+  CfutMapCore *core = self->core;
+
+  if (core->items != NULL)
+    return core->item_func (task, core->items->pdata[self->index], core->data.user_data, error);
+
+  return core->func (task, self->index, core->data.user_data, error);
+}
+
+static void
+chunk_unref (gpointer data)
+{
+  MapChunk *self = data;
+
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  for (guint i = 0; i < self->n_items; i++)
+    cfut_future_release (self->items[i]);
+  cfut_map_data_unref (&self->core->data);
+  g_free (self);
+}
+
+static MapChunk *
+chunk_ref (MapChunk *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+/* On the thread that cancels. */
+static void
+chunk_cancel_items (GCancellable *cancellable,
+                    gpointer      data)
+{
+  MapChunk *self = data;
+
+  for (guint i = 0; i < self->n_items; i++)
+    cfut_future_cancel (self->items[i]);
+}
+
+/* What the chunk did not come to ends like it; what runs, as its time is up, is asked to stop too. */
+static void
+chunk_settled (CfutNode   *node,
+               CfutFuture *future,
+               CfutState   state)
+{
+  MapChunk *self = (MapChunk *) node;
+
+  if (state == CFUT_STATE_CANCELLED)
+    {
+      chunk_cancel_items (NULL, self);
+    }
+  else if (state == CFUT_STATE_REJECTED)
+    {
+      GError *error = cfut_future_dup_error (future);
+
+      for (guint i = 0; i < self->n_items; i++)
+        if (!cfut_future_reject_pending (self->items[i], g_error_copy (error)) &&
+            !cfut_future_is_settled (self->items[i]))
+          {
+            cfut_future_cancel (self->items[i]);
+            cfut_future_settle (self->items[i], CFUT_STATE_REJECTED, NULL, g_error_copy (error));
+          }
+      g_error_free (error);
+    }
+
+  chunk_unref (self);
+}
+
+static const CfutNodeClass chunk_node_class = {
+  .kind = CFUT_NODE_INTERNAL,
+  .settled = chunk_settled,
+};
+
+static gboolean
+chunk_run (CfutTask  *task,
+           gpointer   data,
+           GError   **error)
+{
+  MapChunk *self = data;
+  GCancellable *cancellable = self->core->cancellable;
+  gboolean goes_on = TRUE;
+  gulong handler = 0;
+
+  /* The request's cancellable stops the chunk; the item that is running hears of it by this. */
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (chunk_cancel_items), chunk_ref (self),
+                                     chunk_unref);
+
+  for (guint i = 0; goes_on && i < self->n_items; i++)
+    {
+      goes_on = cfut_task_checkpoint (task, error);
+      if (goes_on)
+        cfut_task_run (g_object_ref (CFUT_TASK (self->items[i])));
+    }
+
+  /* Not g_cancellable_disconnect: it waits for handlers, and one of them may wait for us. */
+  if (handler != 0)
+    g_signal_handler_disconnect (cancellable, handler);
+  return goes_on;
+}
+
+static MapChunk *
+chunk_new (CfutMapSource *source,
+           guint64        first,
+           guint          n)
+{
+  MapChunk *self = g_malloc0 (sizeof (MapChunk) + n * sizeof (CfutFuture *));
+  CfutRequest *request = source->item_request;
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->node.klass = &chunk_node_class;
+  self->core = source->core;
+  cfut_map_data_ref (&self->core->data);
+  self->n_items = n;
+
+  for (guint i = 0; i < n; i++)
+    {
+      CfutFuture *item = CFUT_FUTURE (cfut_task_new (item_run, item_new (source->core, first + i),
+                                                     item_free));
+
+      if (request->name != NULL)
+        cfut_future_set_name (item, request->name);
+      if (request->group != NULL)
+        cfut_group_add (request->group, item);
+      self->items[i] = item;
+    }
+
+  return self;
+}
+
+static CfutFuture *
+source_submit_chunk (CfutMapSource *self,
+                     guint64        first,
+                     guint          n,
+                     CfutFuture   **items)
+{
+  MapChunk *chunk = chunk_new (self, first, n);
+  guint64 size = self->item_request->size;
+  CfutFuture *future;
+
+  for (guint i = 0; i < n; i++)
+    items[i] = g_object_ref (chunk->items[i]);
+
+  self->chunk_request->size = size > G_MAXUINT64 / n ? G_MAXUINT64 : size * n;
+  chunk_ref (chunk);
+  future = cfut_executor_submit_full (self->executor, self->chunk_request, chunk_run, chunk, chunk_unref);
+
+  /* Its items tell what came of it. */
+  cfut_future_observe (future);
+  if (!cfut_future_add_node (future, &chunk->node))
+    chunk_settled (&chunk->node, future, cfut_future_get_state (future));
+
+  return future;
+}
+
+CfutFuture *
+cfut_map_source_submit (CfutMapSource *self,
+                        guint64        first,
+                        guint          n,
+                        CfutFuture   **items)
+{
+  CfutFuture *chunk = NULL;
+  CfutOwner *outer = NULL;
+  gboolean foreign = cfut_owner_get_current () != self->data.owner;
+
+  if (foreign)
+    cfut_owner_enter (self->data.owner, &outer);
+  if (n > 1)
+    chunk = source_submit_chunk (self, first, n, items);
+  else
+    items[0] = cfut_executor_submit_full (self->executor, self->item_request, item_run,
+                                          item_new (self->core, first), item_free);
+  if (foreign)
+    cfut_owner_enter (outer, NULL);
+
+  return chunk;
+}
