@@ -16,24 +16,28 @@ struct _CfutRateWatch {
   CfutRateWatch *next;
   CfutRateWatch **link;  /* what points to it; NULL: not in a list */
 
-  /* Under the limit's lock: takes a reference on the embedder. */
-  void (*hold)    (CfutRateWatch *self);
-  /* Outside any lock, on the thread that changed the limit; drops that reference. It may come after unwatch. */
-  void (*changed) (CfutRateWatch *self);
+  /* Under the limit's lock: takes a reference on the embedder, if there is one still. */
+  gboolean (*hold)    (CfutRateWatch *self);
+  /* Outside any lock, on the thread that changed the limit or gave a token back; drops that reference. It may
+   * come after unwatch. */
+  void     (*changed) (CfutRateWatch *self);
 };
 
-/* All on any thread. The watch that takes or gives back is not told of it. */
+/* All on any thread. FALSE: when there will be one, after now. */
 gboolean cfut_rate_limit_try_take  (CfutRateLimit *self,
                                     gint64         now_usec,
-                                    gint64        *next_usec);  /* FALSE: when there will be one, after now */
-void     cfut_rate_limit_give_back (CfutRateLimit *self,
-                                    CfutRateWatch *by);
+                                    gint64        *next_usec);
 gboolean cfut_rate_limit_has_token (CfutRateLimit *self,
-                                    gint64         now_usec);
+                                    gint64         now_usec,
+                                    gint64        *next_usec);
 void     cfut_rate_limit_watch     (CfutRateLimit *self,
                                     CfutRateWatch *watch);
 void     cfut_rate_limit_unwatch   (CfutRateLimit *self,
                                     CfutRateWatch *watch);
+
+/* Puts a token back, which the caller took and did not use, and returns who is to be told of it: under no lock. */
+GPtrArray *cfut_rate_limit_give_back (CfutRateLimit *self);
+void       cfut_rate_watches_tell    (GPtrArray     *watches);  /* (transfer full) (nullable) */
 
 /* The setters, with a clock; 0 leaves a value. */
 void     cfut_rate_limit_change    (CfutRateLimit *self,

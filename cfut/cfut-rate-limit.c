@@ -111,67 +111,69 @@ rate_limit_next_locked (CfutRateLimit *self,
   return MAX (self->at_usec + (gint64) span, now_usec) + 1;
 }
 
-gboolean
-cfut_rate_limit_try_take (CfutRateLimit *self,
-                          gint64         now_usec,
-                          gint64        *next_usec)
+static gboolean
+rate_limit_ask (CfutRateLimit *self,
+                gboolean       take,
+                gint64         now_usec,
+                gint64        *next_usec)
 {
-  gboolean taken;
+  gboolean has_token;
   double tokens;
 
   cfut_lock (&self->lock, CFUT_LOCK_RATE);
   tokens = rate_limit_tokens_locked (self, now_usec);
-  taken = tokens >= NEARLY_ONE;
-  if (taken)
+  has_token = tokens >= NEARLY_ONE;
+  if (!has_token)
+    {
+      self->turned_away = TRUE;
+      *next_usec = rate_limit_next_locked (self, now_usec);
+    }
+  else if (take)
     {
       rate_limit_set_tokens_locked (self, tokens - 1.0, now_usec);
       if (self->tokens <= self->burst)
         self->turned_away = FALSE;
     }
-  else
-    {
-      self->turned_away = TRUE;
-      *next_usec = rate_limit_next_locked (self, now_usec);
-    }
-  cfut_unlock (&self->lock, CFUT_LOCK_RATE);
-
-  return taken;
-}
-
-gboolean
-cfut_rate_limit_has_token (CfutRateLimit *self,
-                           gint64         now_usec)
-{
-  gboolean has_token;
-
-  cfut_lock (&self->lock, CFUT_LOCK_RATE);
-  has_token = rate_limit_tokens_locked (self, now_usec) >= NEARLY_ONE;
   cfut_unlock (&self->lock, CFUT_LOCK_RATE);
 
   return has_token;
 }
 
+gboolean
+cfut_rate_limit_try_take (CfutRateLimit *self,
+                          gint64         now_usec,
+                          gint64        *next_usec)
+{
+  return rate_limit_ask (self, TRUE, now_usec, next_usec);
+}
+
+gboolean
+cfut_rate_limit_has_token (CfutRateLimit *self,
+                           gint64         now_usec,
+                           gint64        *next_usec)
+{
+  return rate_limit_ask (self, FALSE, now_usec, next_usec);
+}
+
 /* (transfer full) (nullable): all who watch, each held. */
 static GPtrArray *
-rate_limit_hold_watches_locked (CfutRateLimit *self,
-                                CfutRateWatch *but)
+rate_limit_hold_watches_locked (CfutRateLimit *self)
 {
   GPtrArray *watches = NULL;
 
   for (CfutRateWatch *watch = self->watches; watch != NULL; watch = watch->next)
-    if (watch != but)
+    if (watch->hold (watch))
       {
         if (watches == NULL)
           watches = g_ptr_array_new ();
-        watch->hold (watch);
         g_ptr_array_add (watches, watch);
       }
 
   return watches;
 }
 
-static void
-tell_watches (GPtrArray *watches)
+void
+cfut_rate_watches_tell (GPtrArray *watches)
 {
   if (watches == NULL)
     return;
@@ -185,18 +187,17 @@ tell_watches (GPtrArray *watches)
   g_ptr_array_unref (watches);
 }
 
-void
-cfut_rate_limit_give_back (CfutRateLimit *self,
-                           CfutRateWatch *by)
+GPtrArray *
+cfut_rate_limit_give_back (CfutRateLimit *self)
 {
   GPtrArray *watches;
 
   cfut_lock (&self->lock, CFUT_LOCK_RATE);
   self->tokens += 1.0;
-  watches = rate_limit_hold_watches_locked (self, by);
+  watches = rate_limit_hold_watches_locked (self);
   cfut_unlock (&self->lock, CFUT_LOCK_RATE);
 
-  tell_watches (watches);
+  return watches;
 }
 
 void
@@ -240,10 +241,10 @@ cfut_rate_limit_change (CfutRateLimit *self,
     self->rate = rate;
   if (burst > 0)
     self->burst = burst;
-  watches = rate_limit_hold_watches_locked (self, NULL);
+  watches = rate_limit_hold_watches_locked (self);
   cfut_unlock (&self->lock, CFUT_LOCK_RATE);
 
-  tell_watches (watches);
+  cfut_rate_watches_tell (watches);
 }
 
 static void

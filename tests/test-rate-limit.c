@@ -24,7 +24,7 @@ take_all (CfutRateLimit *limit,
   while (cfut_rate_limit_try_take (limit, now, next))
     n++;
 
-  g_assert_false (cfut_rate_limit_has_token (limit, now));
+  g_assert_false (cfut_rate_limit_has_token (limit, now, next));
   g_assert_cmpint (*next, >, now);
   return n;
 }
@@ -39,18 +39,17 @@ test_rate_limit_burst_then_rate (void)
       gint64 now = START;
       gint64 next;
 
-      g_assert_true (cfut_rate_limit_has_token (limit, now));
+      g_assert_true (cfut_rate_limit_has_token (limit, now, &next));
       g_assert_cmpuint (take_all (limit, now, &next), ==, burst);
       for (guint i = 1; i <= 100; i++)
         {
           gint64 due = START + i * SECOND / 8;
-          gint64 ignored;
 
           g_assert_cmpint (next, >=, due);
           g_assert_cmpint (next, <=, due + 1);
-          g_assert_false (cfut_rate_limit_has_token (limit, due - 1));
-          g_assert_false (cfut_rate_limit_try_take (limit, due - 1, &ignored));
-          g_assert_true (cfut_rate_limit_has_token (limit, due));
+          g_assert_false (cfut_rate_limit_has_token (limit, due - 1, &next));
+          g_assert_false (cfut_rate_limit_try_take (limit, due - 1, &next));
+          g_assert_true (cfut_rate_limit_has_token (limit, due, &next));
           g_assert_cmpuint (take_all (limit, due, &next), ==, 1);
         }
     }
@@ -129,7 +128,7 @@ test_rate_limit_random_against_bound (void)
       for (guint i = 0; i < 500; i++)
         {
           gint64 next = 0;
-          gboolean had = cfut_rate_limit_has_token (limit, now);
+          gboolean had = cfut_rate_limit_has_token (limit, now, &next);
           gboolean taken = cfut_rate_limit_try_take (limit, now, &next);
 
           g_assert_cmpint (had, ==, taken);
@@ -139,9 +138,9 @@ test_rate_limit_random_against_bound (void)
             g_assert_cmpint (next, >, now);
           if (g_rand_int_range (rand, 0, 20) == 0 && taken)
             {
-              cfut_rate_limit_give_back (limit, NULL);
+              cfut_rate_watches_tell (cfut_rate_limit_give_back (limit));
               g_array_set_size (times, times->len - 1);
-              g_assert_true (cfut_rate_limit_has_token (limit, now));
+              g_assert_true (cfut_rate_limit_has_token (limit, now, &next));
             }
           now += (gint64) (g_rand_double (rand) * (i % 3) / rate * G_USEC_PER_SEC);
         }
@@ -206,7 +205,7 @@ test_rate_limit_changes (void)
   g_assert_cmpint (next - now, <=, SECOND / 10 + 1);
 
   cfut_rate_limit_change (limit, 0, 20, now);
-  g_assert_false (cfut_rate_limit_has_token (limit, now));
+  g_assert_false (cfut_rate_limit_has_token (limit, now, &next));
   now += SECOND;
   g_assert_cmpuint (take_all (limit, now, &next), ==, 10);
 
@@ -220,12 +219,19 @@ typedef struct {
   CfutRateWatch watch;
   int n_holds;
   int n_changes;
+  gboolean gone;
 } Watcher;
 
-static void
+static gboolean
 watcher_hold (CfutRateWatch *watch)
 {
-  ((Watcher *) watch)->n_holds++;
+  Watcher *self = (Watcher *) watch;
+
+  if (self->gone)
+    return FALSE;
+
+  self->n_holds++;
+  return TRUE;
 }
 
 static void
@@ -236,8 +242,8 @@ watcher_changed (CfutRateWatch *watch)
   g_assert_cmpint (++self->n_changes, ==, self->n_holds);
 }
 
-/* Who watches hears of new rates and bursts and of tokens that others give back, with its reference held; nothing
- * after it has gone, and nothing where nothing changed. */
+/* Who watches hears of new rates and bursts and of tokens that are given back, with its reference held; nothing when
+ * it cannot be held or has gone, and nothing where nothing changed. */
 static void
 test_rate_limit_tells_who_watches (void)
 {
@@ -260,10 +266,15 @@ test_rate_limit_tells_who_watches (void)
 
   cfut_rate_limit_unwatch (limit, &watchers[1].watch);
   g_assert_true (cfut_rate_limit_try_take (limit, g_get_monotonic_time (), &next));
-  cfut_rate_limit_give_back (limit, &watchers[2].watch);
+  cfut_rate_watches_tell (cfut_rate_limit_give_back (limit));
   g_assert_cmpint (watchers[0].n_changes, ==, 3);
   g_assert_cmpint (watchers[1].n_changes, ==, 2);
-  g_assert_cmpint (watchers[2].n_changes, ==, 2);
+  g_assert_cmpint (watchers[2].n_changes, ==, 3);
+
+  watchers[0].gone = TRUE;
+  cfut_rate_limit_set_rate (limit, 5);
+  g_assert_cmpint (watchers[0].n_changes, ==, 3);
+  g_assert_cmpint (watchers[2].n_changes, ==, 4);
 
   cfut_rate_limit_unwatch (limit, &watchers[2].watch);
   cfut_rate_limit_unwatch (limit, &watchers[0].watch);

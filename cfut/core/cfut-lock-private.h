@@ -25,6 +25,7 @@ typedef enum {
   CFUT_LOCK_WAIT,      /* the sources of waits in a main loop */
   CFUT_LOCK_POOLS,     /* the list of all pools */
   CFUT_LOCK_POOL,      /* a pool's idle workers and slots */
+  CFUT_LOCK_GATE,      /* what holds back a queue */
   CFUT_LOCK_RATE,      /* a rate limit's bucket */
   CFUT_LOCK_SPARE,     /* owners that may be used again */
   CFUT_LOCK_REPORT,    /* what was told of and warned of */
