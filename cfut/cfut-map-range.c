@@ -324,8 +324,6 @@ runner_run (CfutTask  *runner,
       thread->running_task = range->task;
       range_work (range, CFUT_FUTURE (runner));
       thread->running_task = runner;
-      if (cfut_future_peek_extra (future) != NULL)
-        cfut_pool_unwatch (G_OBJECT (future));
     }
 
   /* All is taken, or given up. */

@@ -264,6 +264,14 @@ static const CfutNodeClass chunk_node_class = {
   .settled = chunk_settled,
 };
 
+static void
+run_item (CfutTask *task)
+{
+  g_object_ref (task);
+  if (!cfut_task_run (task, 0))
+    cfut_future_release (CFUT_FUTURE (task));
+}
+
 static gboolean
 chunk_run (CfutTask  *task,
            gpointer   data,
@@ -283,7 +291,7 @@ chunk_run (CfutTask  *task,
     {
       goes_on = cfut_task_checkpoint (task, error);
       if (goes_on)
-        cfut_task_run (g_object_ref (CFUT_TASK (self->items[i])));
+        run_item (CFUT_TASK (self->items[i]));
     }
 
   /* Not g_cancellable_disconnect: it waits for handlers, and one of them may wait for us. */

@@ -77,13 +77,20 @@ options_from_timer (CfutTimer *timer)
   return (CfutTaskOptions *) ((char *) timer - G_STRUCT_OFFSET (CfutTaskOptions, timer));
 }
 
-static void
+static gboolean
 options_arm (CfutTaskOptions *self,
              void           (*fire) (CfutTimer *timer),
              gint64           at_usec)
 {
   self->timer.fire = fire;
-  cfut_timer_arm (&self->timer, at_usec);
+  return cfut_timer_arm (&self->timer, at_usec);
+}
+
+static GError *
+no_timer_error (void)
+{
+  return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN,
+                              _("No thread could be started for deadlines"));
 }
 
 static void
@@ -122,15 +129,15 @@ on_run_deadline (CfutTimer *timer)
   if (settled)
     cfut_future_ask_to_stop (future);
 
-  if (settled && (cfut_cell_load (&future->cell) & CFUT_CELL_ENTERED))
-    options_arm (self, on_stuck, cfut_deadline_from_timeout (STUCK_USEC));
-  else
+  if (!settled || !(cfut_cell_load (&future->cell) & CFUT_CELL_ENTERED) ||
+      !options_arm (self, on_stuck, cfut_deadline_from_timeout (STUCK_USEC)))
     cfut_future_release (future);
 }
 
-/* On the thread that runs it, before its function. */
-void
-cfut_task_options_started (CfutTaskOptions *self)
+/* On the thread that runs it, before its function. FALSE: that is not to be called. */
+gboolean
+cfut_task_options_started (CfutTaskOptions  *self,
+                           GError          **error)
 {
   gboolean has_reference = self->timer.fire != NULL && cfut_timer_disarm (&self->timer);
 
@@ -138,12 +145,17 @@ cfut_task_options_started (CfutTaskOptions *self)
     {
       if (has_reference)
         g_object_unref (self->task);
-      return;
+      return TRUE;
     }
 
   if (!has_reference)
     g_object_ref (self->task);
-  options_arm (self, on_run_deadline, cfut_deadline_from_timeout (self->run_deadline_usec));
+  if (options_arm (self, on_run_deadline, cfut_deadline_from_timeout (self->run_deadline_usec)))
+    return TRUE;
+
+  g_object_unref (self->task);
+  g_propagate_error (error, no_timer_error ());
+  return FALSE;
 }
 
 /* After it; the caller has a reference. */
@@ -223,8 +235,12 @@ cfut_task_apply_request (CfutTask    *self,
       if (request->queue_deadline_usec >= 0)
         {
           g_object_ref (self);
-          options_arm (options, on_queue_deadline,
-                       cfut_deadline_from_timeout (request->queue_deadline_usec));
+          if (!options_arm (options, on_queue_deadline,
+                            cfut_deadline_from_timeout (request->queue_deadline_usec)))
+            {
+              cfut_future_reject_pending (future, no_timer_error ());
+              g_object_unref (self);
+            }
         }
     }
 

@@ -94,7 +94,8 @@ gint64           cfut_task_options_key     (CfutTaskOptions *self);
 /* What a request says that holds for a task of any executor. FALSE: it is settled by that. */
 gboolean         cfut_task_apply_request   (CfutTask        *self,
                                             CfutRequest     *request);
-void             cfut_task_options_started (CfutTaskOptions *self);
+gboolean         cfut_task_options_started (CfutTaskOptions *self,
+                                            GError         **error);
 void             cfut_task_options_ended   (CfutTaskOptions *self);
 void             cfut_task_resumed         (CfutFuture      *future);
 

@@ -139,21 +139,22 @@ cfut_task_run (CfutTask *self,
   CfutTaskOptions *options;
   CfutPoolRun run;
   GError *error = NULL;
-  gboolean success;
+  gboolean success = TRUE;
 
   if (!cfut_future_begin_run (future, unless))
     return FALSE;
 
   options = cfut_task_peek_options (self);
   if (G_UNLIKELY (options != NULL))
-    cfut_task_options_started (options);
+    success = cfut_task_options_started (options, &error);
 
   atomic_store_explicit (&future->cell.tag, thread->worker_name, memory_order_relaxed);
   cfut_pool_enter_run (&run, (GObject *) self);
   cfut_future_started (future);
   thread->running_task = self;
   thread->running_owner = future->owner;
-  success = self->func (self, self->user_data, &error);
+  if (G_LIKELY (success))
+    success = self->func (self, self->user_data, &error);
   thread->running_owner = outer_owner;
   thread->running_task = outer_task;
   cfut_pool_leave_run (&run);

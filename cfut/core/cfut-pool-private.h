@@ -7,6 +7,7 @@
 #include <glib-object.h>
 
 #include "core/cfut-cell-private.h"
+#include "core/cfut-gate-private.h"
 #include "core/cfut-heap-private.h"
 #include "core/cfut-queue-private.h"
 
@@ -101,6 +102,9 @@ GError   *cfut_pool_dup_error      (CfutPool            *self);
 void      cfut_pool_get_counts     (CfutPool            *self,
                                     CfutPoolCounts      *counts);
 guint     cfut_pool_get_max        (CfutPool            *self);
+/* (transfer none) (nullable): what holds its links back; with @make it is there for good. */
+CfutGate *cfut_pool_get_gate       (CfutPool            *self,
+                                    gboolean             make);
 void      cfut_pool_set_idle       (CfutPool            *self,
                                     gint64               idle_usec);
 void      cfut_pool_set_compensate (CfutPool            *self,

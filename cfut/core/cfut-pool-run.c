@@ -285,7 +285,8 @@ cfut_pool_may_run_here (CfutPool *self)
   CfutPoolWorker *worker = cfut_thread_get ()->worker;
 
   return worker != NULL && worker->pool == self && worker->depth < MAX_DEPTH &&
-         atomic_load_explicit (&self->compensate, memory_order_relaxed);
+         atomic_load_explicit (&self->compensate, memory_order_relaxed) &&
+         atomic_load_explicit (&self->gate, memory_order_relaxed) == NULL;
 }
 
 /* Around a link of this pool's that is run here. */

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "core/cfut-gate-private.h"
 #include "core/cfut-pool-private.h"
 #include "core/cfut-ring-private.h"
 #include "core/cfut-waiter-private.h"
@@ -47,6 +48,7 @@ struct _CfutPoolWorker {
   guint number;
   guint depth;
   gboolean searching;
+  gboolean gated;      /* what it took last went through the gate */
   gboolean placed;     /* what it took last stood among the priorities */
   guint n_ticks;
   guint seed;
@@ -80,6 +82,7 @@ struct _CfutPool {
   _Atomic gboolean compensate;
   _Atomic guint n_waiting;      /* workers that wait for the pool's own tasks; without compensation only */
   _Atomic (GError *) error;     /* set once */
+  _Atomic (CfutGate *) gate;    /* (nullable): set once; asked before anything is started */
   gatomicrefcount ref_count;
 
   /* Immutable */
@@ -132,6 +135,8 @@ pool_word (CfutPool *self)
 
 gboolean  cfut_pool_has_links   (CfutPool *self);   /* anything at all */
 gboolean  cfut_pool_has_work    (CfutPool *self);   /* anything that may be started now */
+gboolean  cfut_pool_is_held_back (CfutPool *self);  /* anything that may be started once the gate is open */
+void      cfut_pool_wake_all_idle (CfutPool *self);
 gboolean  cfut_pool_wake_idle   (CfutPool *self);
 void      cfut_pool_retire_idle (CfutPool *self);
 void      cfut_pool_drain_broken (CfutPool *self);

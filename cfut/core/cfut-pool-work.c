@@ -120,10 +120,30 @@ cfut_pool_has_links (CfutPool *self)
   return atomic_load_explicit (&self->n_places, memory_order_seq_cst) > 0 || pool_has_queued (self);
 }
 
+static gboolean
+pool_has_ready (CfutPool *self)
+{
+  return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || pool_has_queued (self);
+}
+
+static inline gboolean
+pool_is_open (CfutPool *self)
+{
+  CfutGate *gate = atomic_load_explicit (&self->gate, memory_order_acquire);
+
+  return G_LIKELY (gate == NULL) || cfut_gate_is_open (gate);
+}
+
 gboolean
 cfut_pool_has_work (CfutPool *self)
 {
-  return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || pool_has_queued (self);
+  return pool_is_open (self) && pool_has_ready (self);
+}
+
+gboolean
+cfut_pool_is_held_back (CfutPool *self)
+{
+  return !pool_is_open (self) && pool_has_ready (self);
 }
 
 /* What is urgent first, but not always; what is less so when there is nothing else. */
@@ -167,6 +187,29 @@ worker_find_elsewhere (CfutPoolWorker *worker)
       link = cfut_pool_take_placed (worker->pool, TRUE);
       worker->placed = link != NULL;
     }
+
+  return link;
+}
+
+/* What it takes has the gate's leave, if there is a gate. */
+static CfutLink *
+worker_look (CfutPoolWorker *worker,
+             gboolean        elsewhere)
+{
+  CfutPool *self = worker->pool;
+  CfutGate *gate = atomic_load_explicit (&self->gate, memory_order_acquire);
+  CfutLink *link;
+
+  if (G_UNLIKELY (gate != NULL) && (!pool_has_ready (self) || !cfut_gate_pass (gate)))
+    return NULL;
+
+  link = worker_find (worker);
+  if (link == NULL && elsewhere)
+    link = worker_find_elsewhere (worker);
+
+  worker->gated = gate != NULL;
+  if (G_UNLIKELY (gate != NULL) && link == NULL)
+    cfut_gate_give_back (gate);
 
   return link;
 }
@@ -225,9 +268,7 @@ worker_search (CfutPoolWorker *worker)
   for (guint look = 0; link == NULL; look++)
     {
       worker_note_stops (worker);
-      link = worker_find (worker);
-      if (link == NULL)
-        link = worker_find_elsewhere (worker);
+      link = worker_look (worker, TRUE);
       if (link != NULL)
         break;
 
@@ -285,6 +326,8 @@ worker_park (CfutPoolWorker *worker)
     wake = cfut_waiter_park (&worker->waiter,
                              cfut_deadline_from_timeout (atomic_load_explicit (&self->idle_usec,
                                                                                memory_order_relaxed)));
+  else if (cfut_pool_is_held_back (self))
+    wake = cfut_waiter_park (&worker->waiter, CFUT_NO_DEADLINE);
   else
     wake = CFUT_WAKE_TIMED_OUT;
 
@@ -430,6 +473,8 @@ pool_leave (CfutPool       *self,
 
   if (cfut_pool_has_work (self))
     cfut_pool_notify (self);
+  else if ((pool_word (self) & STOP) && !cfut_pool_is_held_back (self))
+    cfut_pool_wake_all_idle (self);
   cfut_pool_check_ended (self);
 }
 
@@ -441,9 +486,14 @@ worker_run (CfutPoolWorker *worker,
 
   count_one (&worker->n_taken);
   if (self->klass->run (link, worker->placed) == CFUT_POOL_RAN)
-    count_one (&worker->n_completed);
-  else
-    count_one (&worker->n_stale);
+    {
+      count_one (&worker->n_completed);
+      return;
+    }
+
+  count_one (&worker->n_stale);
+  if (G_UNLIKELY (worker->gated))
+    cfut_gate_give_back (atomic_load_explicit (&self->gate, memory_order_relaxed));
 }
 
 /* FALSE: the pool is broken. */
@@ -474,7 +524,7 @@ worker_loop (CfutPoolWorker *worker)
         break;
 
       worker_note_stops (worker);
-      link = worker->searching ? worker_search (worker) : worker_find (worker);
+      link = worker->searching ? worker_search (worker) : worker_look (worker, FALSE);
       if (link == NULL && !worker->searching)
         link = worker_search (worker);
       if (link != NULL)

@@ -122,6 +122,34 @@ cfut_pool_drain (CfutPool *self,
   cfut_pool_check_ended (self);
 }
 
+static void
+on_gate_open (gpointer data)
+{
+  CfutPool *self = data;
+
+  if (cfut_pool_has_work (self))
+    cfut_pool_notify (self);
+}
+
+CfutGate *
+cfut_pool_get_gate (CfutPool *self,
+                    gboolean  make)
+{
+  CfutGate *gate = atomic_load_explicit (&self->gate, memory_order_acquire);
+  CfutGate *made;
+
+  if (gate != NULL || !make)
+    return gate;
+
+  made = cfut_gate_new (on_gate_open, self);
+  if (atomic_compare_exchange_strong (&self->gate, &gate, made))
+    return made;
+
+  cfut_gate_close (made);
+  cfut_gate_unref (made);
+  return gate;
+}
+
 static __thread struct {
   CfutPool *pool;
   const GError *error;
@@ -325,6 +353,11 @@ cfut_pool_unref (CfutPool *self)
     return;
 
   cfut_pool_unregister (self);
+  if (self->gate != NULL)
+    {
+      cfut_gate_close (self->gate);
+      cfut_gate_unref (self->gate);
+    }
   cfut_lock (&self->handle->lock, CFUT_LOCK_HANDLE);
   self->handle->pool = NULL;
   cfut_unlock (&self->handle->lock, CFUT_LOCK_HANDLE);
@@ -409,14 +442,13 @@ cfut_pool_count_unqueued (CfutPool *self)
   atomic_fetch_add_explicit (&self->n_unqueued, 1, memory_order_relaxed);
 }
 
-/* No more pushes; what is queued is run, then all workers leave. */
+/* To see that they may leave. */
 void
-cfut_pool_close (CfutPool *self)
+cfut_pool_wake_all_idle (CfutPool *self)
 {
   CfutPoolWorker *idle;
 
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
-  atomic_fetch_or_explicit (&self->word, STOP, memory_order_seq_cst);
   while ((idle = self->idle) != NULL)
     {
       self->idle = idle->next_idle;
@@ -425,6 +457,17 @@ cfut_pool_close (CfutPool *self)
       cfut_waiter_fire (&idle->waiter);
     }
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+}
+
+/* No more pushes; what is queued is run, then all workers leave. Where a gate holds it back, a worker stays to
+ * wait for that: the pool would be gone else when the gate opens. */
+void
+cfut_pool_close (CfutPool *self)
+{
+  atomic_fetch_or_explicit (&self->word, STOP, memory_order_seq_cst);
+  cfut_pool_wake_all_idle (self);
+  if (cfut_pool_is_held_back (self))
+    pool_start_worker (self);
 
   if (pool_word (self) & BROKEN)
     pool_fail_all (self, atomic_load (&self->error));
