@@ -77,9 +77,15 @@ static gboolean
 pool_left_behind (CfutTask *task,
                   gboolean  placed)
 {
-  CfutFuture *future = CFUT_FUTURE (task);
-  CfutTaskOptions *options = cfut_task_get_options (task);
-  guint word = cfut_cell_lock (&future->cell);
+  CfutFuture *future = (CfutFuture *) task;
+  CfutTaskOptions *options = NULL;
+  guint word = cfut_cell_load (&future->cell);
+
+  /* Not under the lock. */
+  if (cfut_cell_state (word) == CFUT_STATE_PENDING && (word & CFUT_CELL_PAUSED))
+    options = cfut_task_get_options (task);
+
+  word = cfut_cell_lock (&future->cell);
 
   if (cfut_cell_state (word) != CFUT_STATE_PENDING || (!placed && (word & CFUT_CELL_PLACED)))
     {
@@ -88,16 +94,18 @@ pool_left_behind (CfutTask *task,
       return FALSE;
     }
 
-  if (word & CFUT_CELL_PAUSED)
+  if (options != NULL && (word & CFUT_CELL_PAUSED))
     {
       if (options->held_pool == NULL)
         options->held_pool = cfut_pool_ref (task->entry.pool);
       cfut_cell_set_flags (&future->cell, CFUT_CELL_PLACED);
       cfut_pool_place (task->entry.pool, &options->place, CFUT_POOL_NEVER);
+      cfut_cell_unlock (&future->cell);
+      return FALSE;
     }
   cfut_cell_unlock (&future->cell);
 
-  return !(word & CFUT_CELL_PAUSED);
+  return TRUE;
 }
 
 static CfutPoolOutcome

@@ -47,7 +47,7 @@ struct _CfutPoolWorker {
   CfutPool *pool;
   guint number;
   guint depth;
-  gboolean searching;
+  gint64 spin_usec;
   gboolean gated;      /* what it took last went through the gate */
   gboolean placed;     /* what it took last stood among the priorities */
   guint n_ticks;
@@ -56,10 +56,12 @@ struct _CfutPoolWorker {
   gboolean blocked;
   gpointer spare;      /* the embedder's, freed by its leave */
 
+  /* The worker's own; while it stands on the idle stack, of who takes it from there */
+  gboolean searching;
+
   /* Guarded by the pool's lock */
   gboolean in_use;
   gboolean is_idle;
-  gboolean retired;    /* taken off the stack to leave; not live any more */
   CfutPoolWorker *next_idle;
   CfutWaiter waiter;
 };

@@ -10,8 +10,8 @@
  * Owns: a worker is its pool's, from first to last; its slot is used again.
  * Invariants: those of cfut-pool.c, and
  * 1. A worker that sleeps has put itself on the idle stack and then looked at all queues once more.
- * 2. Whoever takes it from there counts it as searching and fires it under the pool's lock, so it finds
- *    itself fired, or on the stack still, when it has that lock.
+ * 2. Whoever takes it from there, under the pool's lock, counts it as searching, or as gone, tells it so, and fires
+ *    it; the worker does nothing else before it is fired.
  * Not here: where threads come from. */
 
 #include "core/cfut-lock-private.h"
@@ -21,6 +21,8 @@
 #define BATCH 32u
 #define LOOK_AT_INJECTOR 64u
 #define SPIN_USEC 5
+#define MAX_SPIN_USEC 40
+#define SOON_USEC 200
 /* Of so many starts one is not the most urgent's. */
 #define PASS_URGENT 8u
 
@@ -273,7 +275,7 @@ worker_search (CfutPoolWorker *worker)
         break;
 
       if (look == 0)
-        until = g_get_monotonic_time () + SPIN_USEC;
+        until = g_get_monotonic_time () + worker->spin_usec;
       else if (g_get_monotonic_time () >= until)
         break;
       if (look >= 1)
@@ -299,63 +301,84 @@ idle_stack_remove (CfutPool       *self,
   worker->is_idle = FALSE;
 }
 
+/* It was not fired. FALSE: somebody has taken it off the stack, and is about to fire it. */
+static gboolean
+worker_leave_stack (CfutPoolWorker *worker,
+                    CfutWake        wake)
+{
+  CfutPool *self = worker->pool;
+  gboolean was_idle;
+
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  was_idle = worker->is_idle;
+  if (was_idle)
+    {
+      gboolean leaves = wake == CFUT_WAKE_TIMED_OUT;
+
+      idle_stack_remove (self, worker);
+      worker->searching = !leaves;
+      atomic_fetch_add_explicit (&self->word, (leaves ? -ONE_LIVE : ONE_SEARCHING) - ONE_IDLE,
+                                 memory_order_seq_cst);
+    }
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+
+  return was_idle;
+}
+
+/* Where work comes again soon after a worker went to sleep, it looks for longer the next time: to wake it takes
+ * ten times as long as to find it awake. */
+static void
+worker_learn_spin (CfutPoolWorker *worker,
+                   gint64          slept_usec)
+{
+  if (slept_usec < SOON_USEC)
+    worker->spin_usec = MIN (2 * worker->spin_usec, MAX_SPIN_USEC);
+  else
+    worker->spin_usec = MAX (worker->spin_usec / 2, SPIN_USEC);
+}
+
 /* FALSE: the worker leaves. */
 static gboolean
 worker_park (CfutPoolWorker *worker)
 {
   CfutPool *self = worker->pool;
   guint64 change = ONE_IDLE;
-  CfutWake wake = CFUT_WAKE_FIRED;
-  gboolean stays = TRUE;
+  gint64 deadline_usec = 0;
+  gint64 slept_usec = 0;
+  CfutWake wake = CFUT_WAKE_TIMED_OUT;
 
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   cfut_waiter_init (&worker->waiter);
-  worker->retired = FALSE;
   worker->is_idle = TRUE;
   worker->next_idle = self->idle;
   self->idle = worker;
   if (worker->searching)
     change -= ONE_SEARCHING;
-  worker->searching = FALSE;
+  worker->searching = FALSE;  /* who fires us says otherwise */
   atomic_fetch_add_explicit (&self->word, change, memory_order_seq_cst);
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   if (cfut_pool_has_work (self))
     wake = CFUT_WAKE_NUDGED;
   else if (!(pool_word (self) & STOP))
-    wake = cfut_waiter_park (&worker->waiter,
-                             cfut_deadline_from_timeout (atomic_load_explicit (&self->idle_usec,
-                                                                               memory_order_relaxed)));
+    deadline_usec = cfut_deadline_from_timeout (atomic_load_explicit (&self->idle_usec,
+                                                                      memory_order_relaxed));
   else if (cfut_pool_is_held_back (self))
-    wake = cfut_waiter_park (&worker->waiter, CFUT_NO_DEADLINE);
-  else
-    wake = CFUT_WAKE_TIMED_OUT;
+    deadline_usec = CFUT_NO_DEADLINE;
 
-  cfut_lock (&self->lock, CFUT_LOCK_POOL);
-  if (!worker->is_idle)
+  if (wake == CFUT_WAKE_TIMED_OUT && deadline_usec > 0)
     {
-      /* Somebody took us off the stack, and counted us as searching, or as gone; fired under the lock. */
-      worker->searching = !worker->retired;
-      stays = !worker->retired;
+      slept_usec = -g_get_monotonic_time ();
+      wake = cfut_waiter_park (&worker->waiter, deadline_usec);
+      slept_usec += g_get_monotonic_time ();
     }
-  else
-    {
-      idle_stack_remove (self, worker);
-      if (wake == CFUT_WAKE_TIMED_OUT)
-        {
-          stays = FALSE;
-          worker->retired = TRUE;
-          atomic_fetch_sub_explicit (&self->word, ONE_IDLE + ONE_LIVE, memory_order_seq_cst);
-        }
-      else
-        {
-          worker->searching = TRUE;
-          atomic_fetch_add_explicit (&self->word, ONE_SEARCHING - ONE_IDLE, memory_order_seq_cst);
-        }
-    }
-  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
-  return stays;
+  if (wake != CFUT_WAKE_FIRED && !worker_leave_stack (worker, wake))
+    cfut_waiter_wait (&worker->waiter, CFUT_NO_DEADLINE, NULL);
+
+  if (slept_usec > 0)
+    worker_learn_spin (worker, slept_usec);
+  return worker->searching;
 }
 
 /* FALSE: nobody is idle. */
@@ -376,11 +399,12 @@ cfut_pool_wake_idle (CfutPool *self)
 
   self->idle = worker->next_idle;
   worker->is_idle = FALSE;
+  worker->searching = TRUE;
   atomic_fetch_add_explicit (&self->word, ONE_SEARCHING - ONE_IDLE, memory_order_seq_cst);
-
-  /* Under the lock, which the worker takes before it uses the waiter for another sleep. */
-  cfut_waiter_fire (&worker->waiter);
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+
+  /* The worker waits for it before it does anything else. */
+  cfut_waiter_fire (&worker->waiter);
   return TRUE;
 }
 
@@ -405,6 +429,7 @@ pool_take_slot (CfutPool *self)
       worker = g_aligned_alloc0 (1, sizeof (CfutPoolWorker), 64);
       worker->pool = self;
       worker->number = n_slots + 1;
+      worker->spin_usec = SPIN_USEC;
       worker->seed = n_slots + 1;
       atomic_store_explicit (&self->slots[n_slots], worker, memory_order_release);
       atomic_store_explicit (&self->n_slots, n_slots + 1, memory_order_release);
@@ -431,7 +456,6 @@ cfut_pool_retire_idle (CfutPool *self)
     {
       self->idle = worker->next_idle;
       worker->is_idle = FALSE;
-      worker->retired = TRUE;
       atomic_fetch_sub_explicit (&self->word, ONE_IDLE + ONE_LIVE, memory_order_seq_cst);
       cfut_waiter_fire (&worker->waiter);
     }

@@ -453,6 +453,7 @@ cfut_pool_wake_all_idle (CfutPool *self)
     {
       self->idle = idle->next_idle;
       idle->is_idle = FALSE;
+      idle->searching = TRUE;
       atomic_fetch_add_explicit (&self->word, ONE_SEARCHING - ONE_IDLE, memory_order_seq_cst);
       cfut_waiter_fire (&idle->waiter);
     }
