@@ -10,7 +10,7 @@
 #include "cfut-group.h"
 #include "core/cfut-deque-private.h"
 #include "core/cfut-lock-private.h"
-#include "core/cfut-pointer-set-private.h"
+#include "core/cfut-pointer-map-private.h"
 #include "core/cfut-rate-private.h"
 
 G_BEGIN_DECLS
@@ -156,6 +156,7 @@ struct _CfutGroupMember {
   guint64 units;
   guint64 part;        /* units by its progress; guarded by the cell's lock until the node is out */
   guint flags;
+  guint32 number;      /* grows along `members` */
 };
 
 struct _CfutGroupCore {
@@ -178,7 +179,8 @@ struct _CfutGroupCore {
   guint n_leaving;                /* of the shown ones */
   guint leaving_begin;            /* none of these stands before that */
   guint found_at;                 /* where the last removed one stood */
-  CfutPointerSet futures;         /* of the members that are not LEAVING */
+  CfutPointerMap futures;         /* to the numbers of the members that are not LEAVING */
+  guint32 next_number;
   CfutNode *garbage;              /* members that are out and may be freed */
   guint n_garbage;
   CfutGroupMember *first_settled;

@@ -62,7 +62,7 @@ cfut_group_core_unref (CfutGroupCore *self)
 
   g_assert (self->members.len == 0 && self->garbage == NULL);
   cfut_deque_clear (&self->members);
-  cfut_pointer_set_clear (&self->futures);
+  cfut_pointer_map_clear (&self->futures);
   g_weak_ref_clear (&self->face);
   g_mutex_clear (&self->lock);
   cfut_owner_unref (self->owner);
@@ -378,6 +378,21 @@ initial_part (CfutFuture *future,
   return units_of_progress (units, done, total);
 }
 
+/* Four thousand million were added, most of which must have left since. */
+static void
+core_renumber_locked (CfutGroupCore *self)
+{
+  for (guint i = 0; i < self->members.len; i++)
+    {
+      CfutGroupMember *member = cfut_deque_get (&self->members, i);
+
+      member->number = i;
+      if (!(member->flags & MEMBER_LEAVING))
+        *cfut_pointer_map_get (&self->futures, member->future) = i;
+    }
+  self->next_number = self->members.len;
+}
+
 static void
 core_add_locked (CfutGroupCore *self,
                  CfutFuture    *future,
@@ -385,10 +400,13 @@ core_add_locked (CfutGroupCore *self,
 {
   CfutGroupMember *member;
 
-  if (self->closed || !cfut_pointer_set_add (&self->futures, future))
+  if (G_UNLIKELY (self->next_number == G_MAXUINT32))
+    core_renumber_locked (self);
+  if (self->closed || !cfut_pointer_map_add (&self->futures, future, self->next_number))
     return;
 
   member = g_new (CfutGroupMember, 1);
+  member->number = self->next_number++;
   member->node.klass = &self->node_class;
   member->future = g_object_ref (future);
   member->units = units;

@@ -92,49 +92,66 @@ core_leave_locked (CfutGroupCore   *self,
       cfut_group_core_ended_locked (self);
     }
 
-  cfut_pointer_set_remove (&self->futures, member->future);
+  cfut_pointer_map_remove (&self->futures, member->future);
   member->flags |= MEMBER_LEAVING;
   if (member->flags & MEMBER_JOINED)
     self->n_leaving++;
 }
 
-/* A leaving one may have the same future. */
-static gboolean
-core_is_at_locked (CfutGroupCore *self,
-                   guint          position,
-                   CfutFuture    *future)
+static guint32
+core_number_at_locked (CfutGroupCore *self,
+                       guint          position)
 {
   CfutGroupMember *member = cfut_deque_get (&self->members, position);
 
   self->n_looks++;
-  return member->future == future && !(member->flags & MEMBER_LEAVING);
+  return member->number;
 }
 
 /* It is there. Futures are mostly removed in about the order in which they were added, with some
- * left where they are, so the search goes on where the last one ended, to both sides. */
-static CfutGroupMember *
+ * left where they are, so the search begins where the last one ended, in growing steps. */
+static guint
 core_find_locked (CfutGroupCore *self,
-                  CfutFuture    *future)
+                  guint32        number)
 {
-  guint up = MIN (self->found_at, self->members.len);
-  guint down = up;
+  guint low = 0;
+  guint high = self->members.len - 1;
+  guint at = MIN (self->found_at, high);
 
-  for (;;)
+  if (core_number_at_locked (self, at) < number)
     {
-      if (up < self->members.len && core_is_at_locked (self, up++, future))
+      low = at + 1;
+      for (guint step = 1; high - low > step; step *= 2)
         {
-          self->found_at = up - 1;
-          break;
+          if (core_number_at_locked (self, low + step) >= number)
+            high = low + step;
+          else
+            low += step + 1;
         }
-      if (down > 0 && core_is_at_locked (self, --down, future))
+    }
+  else
+    {
+      high = at;
+      for (guint step = 1; high - low > step; step *= 2)
         {
-          self->found_at = down;
-          break;
+          if (core_number_at_locked (self, high - step) <= number)
+            low = high - step;
+          else
+            high -= step + 1;
         }
     }
 
-  self->leaving_begin = MIN (self->leaving_begin, self->found_at);
-  return cfut_deque_get (&self->members, self->found_at);
+  while (low < high)
+    {
+      guint middle = low + (high - low) / 2;
+
+      if (core_number_at_locked (self, middle) < number)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+
+  return low;
 }
 
 /* FALSE: it was not there. */
@@ -142,17 +159,19 @@ gboolean
 cfut_group_core_remove (CfutGroupCore *self,
                         CfutFuture    *future)
 {
-  CfutGroupMember *member;
+  const guint32 *number;
 
   cfut_group_core_lock (self);
-  if (!cfut_pointer_set_remove (&self->futures, future))
+  number = cfut_pointer_map_get (&self->futures, future);
+  if (number == NULL)
     {
       cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
       return FALSE;
     }
 
-  member = core_find_locked (self, future);
-  core_leave_locked (self, member);
+  self->found_at = core_find_locked (self, *number);
+  self->leaving_begin = MIN (self->leaving_begin, self->found_at);
+  core_leave_locked (self, cfut_deque_get (&self->members, self->found_at));
   cfut_group_core_serve_locked (self);
   cfut_group_core_unlock (self, TRUE);
 

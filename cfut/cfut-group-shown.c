@@ -436,6 +436,7 @@ cfut_group_core_check (CfutGroupCore *self)
   guint64 n_rejected = 0;
   guint64 n_logged = 0;
   guint n_leaving = 0;
+  guint32 last_number = 0;
   CfutGroupMember *previous = NULL;
 
   cfut_group_core_lock (self);
@@ -445,6 +446,8 @@ cfut_group_core_check (CfutGroupCore *self)
       gboolean settled = (member->flags & MEMBER_SETTLED) != 0;
 
       g_assert (!(member->flags & MEMBER_OUT));
+      g_assert (i == 0 || member->number > last_number);
+      last_number = member->number;
       g_assert (!settled || !(member->flags & MEMBER_ATTACHED));
       g_assert (((member->flags & MEMBER_JOINED) != 0) == (i < self->n_shown));
       if (member->flags & MEMBER_JOINED)
@@ -464,7 +467,7 @@ cfut_group_core_check (CfutGroupCore *self)
       n_unsettled += !settled;
       n_rejected += (member->flags & MEMBER_FAILED) != 0;
       n_bad += (member->flags & (MEMBER_FAILED | MEMBER_CANCELLED)) != 0;
-      g_assert (!cfut_pointer_set_add (&self->futures, member->future));
+      g_assert (*cfut_pointer_map_get (&self->futures, member->future) == member->number);
     }
 
   for (CfutGroupMember *member = self->first_settled; member != NULL; n_logged++)

@@ -427,8 +427,8 @@ cfut_group_class_init (CfutGroupClass *klass)
   object_class->set_property = cfut_group_set_property;
   install_properties (object_class);
 
-  /* The set of members relies on it. */
-  G_STATIC_ASSERT (sizeof (CfutFuture) > CFUT_POINTER_SET_CELL);
+  /* The map of members relies on it. */
+  G_STATIC_ASSERT (sizeof (CfutFuture) > CFUT_POINTER_MAP_CELL);
 
   /**
    * CfutGroup::future-done:
@@ -565,8 +565,8 @@ cfut_group_add_many (CfutGroup      *self,
  * Removes a future: from the list, from what is counted, and from what [method@Cfut.Group.next]
  * hands out. It is not cancelled.
  *
- * May be called on any thread. It looks from the oldest on, so it is quick for futures that were
- * added early, and takes time in proportion to the length of the list in general.
+ * May be called on any thread. It takes time in proportion to the logarithm of the length of the
+ * list, and to move the shorter side of it by one place, eight bytes for each future.
  *
  * Returns: whether it was in the group
  *

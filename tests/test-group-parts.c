@@ -8,7 +8,7 @@
 #include "test-util.h"
 
 #include "core/cfut-deque-private.h"
-#include "core/cfut-pointer-set-private.h"
+#include "core/cfut-pointer-map-private.h"
 #include "core/cfut-rate-private.h"
 
 #define SECOND ((gint64) G_USEC_PER_SEC)
@@ -179,29 +179,42 @@ test_rate_backwards (void)
 
 /* The set has what a hash table has: for objects side by side, and anywhere. */
 static void
-test_pointer_set (void)
+test_pointer_map (void)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed (test_seed ());
   g_autoptr (GHashTable) model = g_hash_table_new (NULL, NULL);
-  CfutPointerSet set = { 0 };
+  CfutPointerMap map = { 0 };
 
-  g_assert_false (cfut_pointer_set_remove (&set, &set));
+  g_assert_false (cfut_pointer_map_remove (&map, &map));
+  g_assert_null (cfut_pointer_map_get (&map, &map));
   for (guint i = 0; i < 200000; i++)
     {
       /* Cells of 64 bytes in regions far apart, in some of which pages come and go. */
       gsize region = (gsize) g_rand_int_range (rand, 1, 4 + i / 10000) << (GLIB_SIZEOF_SIZE_T * 5);
-      gsize object = region + (gsize) g_rand_int_range (rand, 1, 4000) * CFUT_POINTER_SET_CELL +
-                     g_rand_int_range (rand, 0, CFUT_POINTER_SET_CELL / 16) * 16;
-      gsize cell = object / CFUT_POINTER_SET_CELL;
+      gsize object = region + (gsize) g_rand_int_range (rand, 1, 4000) * CFUT_POINTER_MAP_CELL +
+                     g_rand_int_range (rand, 0, CFUT_POINTER_MAP_CELL / 16) * 16;
+      gpointer cell = (gpointer) (object / CFUT_POINTER_MAP_CELL);
+      gpointer number;
+      gboolean known = g_hash_table_lookup_extended (model, cell, NULL, &number);
+      const guint32 *got = cfut_pointer_map_get (&map, (gpointer) object);
+
+      g_assert_cmpint (got != NULL, ==, known);
+      if (known)
+        g_assert_cmpuint (*got, ==, GPOINTER_TO_UINT (number));
 
       if (g_rand_boolean (rand))
-        g_assert_cmpint (cfut_pointer_set_add (&set, (gpointer) object), ==,
-                         g_hash_table_add (model, (gpointer) cell));
+        {
+          g_assert_cmpint (cfut_pointer_map_add (&map, (gpointer) object, i), ==, !known);
+          if (!known)
+            g_hash_table_insert (model, cell, GUINT_TO_POINTER (i));
+        }
       else
-        g_assert_cmpint (cfut_pointer_set_remove (&set, (gpointer) object), ==,
-                         g_hash_table_remove (model, (gpointer) cell));
+        {
+          g_assert_cmpint (cfut_pointer_map_remove (&map, (gpointer) object), ==, known);
+          g_hash_table_remove (model, cell);
+        }
     }
-  cfut_pointer_set_clear (&set);
+  cfut_pointer_map_clear (&map);
 }
 
 /* The deque has what a GPtrArray has. */
@@ -282,7 +295,7 @@ main (int   argc,
   g_test_add_func ("/cfut/rate/coarse-steps", test_rate_coarse);
   g_test_add_func ("/cfut/rate/stopped-time-does-not-count", test_rate_stopped);
   g_test_add_func ("/cfut/rate/backwards", test_rate_backwards);
-  g_test_add_func ("/cfut/pointer-set/against-hash-table", test_pointer_set);
+  g_test_add_func ("/cfut/pointer-map/against-hash-table", test_pointer_map);
   g_test_add_func ("/cfut/deque/against-array", test_deque);
   g_test_add_func ("/cfut/deque/constant-moves-for-each", test_deque_linear);
 
