@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What is done to all members of a group at once: they are cancelled, because somebody says so, as
- * one of them has failed, or as what the group was bound to is gone.
+/* What is done to all members of a group at once: they are paused, or resumed; or cancelled, because
+ * somebody says so, as one of them has failed, or as what the group was bound to is gone.
  *
  *   member settles, rejected --> failed --(served after blocked threads)--> cancel
  *   an object goes ------------> ended -----------------------------------> cancel
@@ -16,11 +16,14 @@
  * Invariants:
  * 1. A group is walked once for each time that it is doomed. What is cancelled does not doom it, so
  *    nothing recurs, however many fail at the same time.
+ * 2. Whoever has paused or resumed a future looks after it whether that is still what the group says,
+ *    and whether the future is still in it, and mends that. So all members come to what was said last,
+ *    whoever walks, adds and removes at the same time.
  * Not here: who is doomed and when (cfut-group-core.c). */
 
 #include "cfut-group-core-private.h"
 
-#define CANCEL_AT_ONCE 256
+#define ACT_AT_ONCE 256
 
 typedef struct {
   CfutNode node;
@@ -34,13 +37,13 @@ core_cancel_some (CfutGroupCore *self,
                   guint         *end,
                   gboolean       only_running)
 {
-  CfutFuture *futures[CANCEL_AT_ONCE];
+  CfutFuture *futures[ACT_AT_ONCE];
   guint n = 0;
   guint stop;
 
   cfut_group_core_lock (self);
   *end = MIN (*end, self->members.len);
-  stop = *end - MIN (*end, CANCEL_AT_ONCE);
+  stop = *end - MIN (*end, ACT_AT_ONCE);
   while (*end > stop)
     {
       CfutGroupMember *member = cfut_deque_get (&self->members, --*end);
@@ -139,4 +142,124 @@ cfut_group_core_set_cancel_on_failure (CfutGroupCore *self,
 
   if (fails)
     cfut_group_core_cancel (self);
+}
+
+/* Under the lock: those of @futures that have left meanwhile. */
+static gsize
+core_find_gone_locked (CfutGroupCore  *self,
+                       CfutFuture    **futures,
+                       gsize           n_futures,
+                       CfutFuture    **gone)
+{
+  gsize n_gone = 0;
+
+  for (gsize i = 0; i < n_futures; i++)
+    {
+      if (cfut_pointer_map_get (&self->futures, futures[i]) == NULL)
+        gone[n_gone++] = futures[i];
+    }
+
+  return n_gone;
+}
+
+/* At most ACT_AT_ONCE. */
+static void
+core_apply_pause (CfutGroupCore  *self,
+                  CfutFuture    **futures,
+                  gsize           n_futures,
+                  gboolean        paused)
+{
+  CfutFuture *gone[ACT_AT_ONCE];
+  gsize n_gone = 0;
+  gboolean applied;
+
+  do
+    {
+      for (gsize i = 0; i < n_futures; i++)
+        {
+          if (paused)
+            cfut_future_pause (futures[i]);
+          else
+            cfut_future_resume (futures[i]);
+        }
+
+      applied = paused;
+      cfut_group_core_lock (self);
+      paused = self->shown.paused;
+      n_gone = paused ? core_find_gone_locked (self, futures, n_futures, gone) : 0;
+      cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
+    }
+  while (paused != applied);
+
+  for (gsize i = 0; i < n_gone; i++)
+    cfut_future_resume (gone[i]);
+}
+
+/* What was added to a paused group, at most ACT_AT_ONCE. */
+void
+cfut_group_core_pause_added (CfutGroupCore  *self,
+                             CfutFuture    **futures,
+                             gsize           n_futures)
+{
+  core_apply_pause (self, futures, n_futures, TRUE);
+}
+
+/* From *@number on, in the order in which they came. FALSE: there are no more. */
+static gboolean
+core_pause_some (CfutGroupCore *self,
+                 guint32       *number)
+{
+  CfutFuture *futures[ACT_AT_ONCE];
+  guint n = 0;
+  guint i;
+  gboolean paused;
+  gboolean has_more;
+
+  cfut_group_core_lock (self);
+  paused = self->shown.paused;
+  i = self->members.len > 0 ? cfut_group_core_find_locked (self, *number) : 0;
+  for (; i < self->members.len && n < ACT_AT_ONCE; i++)
+    {
+      CfutGroupMember *member = cfut_deque_get (&self->members, i);
+
+      if (!(member->flags & (MEMBER_SETTLED | MEMBER_LEAVING)))
+        futures[n++] = g_object_ref (member->future);
+      *number = member->number + 1;
+    }
+  has_more = i < self->members.len;
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
+
+  core_apply_pause (self, futures, n, paused);
+  for (i = 0; i < n; i++)
+    cfut_future_release (futures[i]);
+
+  return has_more;
+}
+
+/* The clock of the rate stands still meanwhile. */
+void
+cfut_group_core_set_paused (CfutGroupCore *self,
+                            gboolean       paused)
+{
+  guint32 number = 0;
+  gboolean changed;
+
+  cfut_group_core_lock (self);
+  changed = self->shown.paused != paused;
+  self->shown.paused = paused;
+  self->n_pause_walks += changed;
+  if (paused)
+    cfut_rate_stop (&self->rate, self->clock (), cfut_group_core_worked_locked (self));
+  else if (self->n_unsettled > 0)
+    cfut_rate_start (&self->rate, self->clock (), cfut_group_core_worked_locked (self));
+  cfut_group_core_unlock (self, changed);
+
+  if (!changed)
+    return;
+  while (core_pause_some (self, &number))
+    ;
+
+  cfut_group_core_lock (self);
+  self->n_pause_walks--;
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 }

@@ -63,6 +63,7 @@ typedef struct {
   double rate;
   gint64 remaining_usec;
   gboolean cancel_on_failure;
+  gboolean paused;
 } CfutGroupStatus;
 
 /* As in items-changed. */
@@ -97,6 +98,8 @@ void           cfut_group_core_cancel         (CfutGroupCore         *self);
 void           cfut_group_core_end            (CfutGroupCore         *self);
 void           cfut_group_core_set_cancel_on_failure (CfutGroupCore  *self,
                                                       gboolean        cancel_on_failure);
+void           cfut_group_core_set_paused     (CfutGroupCore         *self,
+                                               gboolean               paused);
 void           cfut_group_core_get_status     (CfutGroupCore         *self,
                                                CfutGroupStatus       *status);
 gboolean       cfut_group_core_has_changes    (CfutGroupCore         *self);
@@ -146,7 +149,8 @@ enum {
   MEMBER_JOINED = 1 << 4,
   MEMBER_LEAVING = 1 << 5,
   MEMBER_OUT = 1 << 6,
-  MEMBER_TO_CANCEL = 1 << 7  /* garbage of a group that went before it could cancel it */
+  MEMBER_TO_CANCEL = 1 << 7, /* garbage of a group that went before it could cancel it */
+  MEMBER_TO_RESUME = 1 << 8  /* garbage of a group that went while it was paused */
 };
 
 /* 56 bytes: there may be a million. */
@@ -193,6 +197,7 @@ struct _CfutGroupCore {
   guint64 n_rejected;             /* of these */
   guint64 n_holds;
   gboolean failed;                /* something was rejected while shown.cancel_on_failure */
+  guint n_pause_walks;            /* not all members are yet as shown.paused says */
   gboolean ended;                 /* what it was bound to is gone */
   gboolean all_done;              /* came to an end since all-done was emitted */
   CfutGroupStatus shown;          /* the counts; the rest is computed from them */
@@ -257,6 +262,11 @@ void           cfut_group_core_out_locked        (CfutGroupCore   *self,
 void           cfut_group_core_cancel_later      (CfutGroupCore   *self);
 void           cfut_group_core_cancel_added      (CfutFuture     **futures,
                                                   gsize            n_futures);
+void           cfut_group_core_pause_added       (CfutGroupCore   *self,
+                                                  CfutFuture     **futures,
+                                                  gsize            n_futures);
+guint          cfut_group_core_find_locked       (CfutGroupCore   *self,
+                                                  guint32          number);
 void           cfut_group_member_free            (CfutGroupMember  *member);
 gboolean       cfut_group_core_sweep             (CfutGroupCore   *self,
                                                   gint64            until_usec);

@@ -419,7 +419,7 @@ core_add_locked (CfutGroupCore *self,
 
   if (cfut_future_add_node (future, &member->node))
     {
-      if (!self->rate.running)
+      if (!self->rate.running && !self->shown.paused)
         {
           cfut_rate_start (&self->rate, self->clock (), cfut_group_core_worked_locked (self));
           self->measured_usec = -1;
@@ -446,6 +446,7 @@ cfut_group_core_add (CfutGroupCore  *self,
       gboolean failed;
       gboolean fails;
       gboolean doomed;
+      gboolean paused;
 
       cfut_group_core_lock (self);
       failed = self->failed;
@@ -453,12 +454,15 @@ cfut_group_core_add (CfutGroupCore  *self,
         core_add_locked (self, futures[i], units != NULL ? units[i] : 1);
       fails = self->failed != failed;
       doomed = cfut_group_core_is_doomed_locked (self) && !self->closed;
+      paused = self->shown.paused;
       cfut_group_core_unlock (self, TRUE);
 
       if (fails)
         cfut_group_core_cancel (self);
       else if (doomed)
         cfut_group_core_cancel_added (&futures[begin], end - begin);
+      else if (paused)
+        cfut_group_core_pause_added (self, &futures[begin], end - begin);
       begin = end;
     }
 }

@@ -30,6 +30,8 @@ cfut_group_member_free (CfutGroupMember *member)
 {
   if (G_UNLIKELY (member->flags & MEMBER_TO_CANCEL))
     cfut_future_cancel (member->future);
+  if (G_UNLIKELY (member->flags & MEMBER_TO_RESUME))
+    cfut_future_resume (member->future);
   cfut_future_release (member->future);
   g_free (member);
 }
@@ -108,11 +110,11 @@ core_number_at_locked (CfutGroupCore *self,
   return member->number;
 }
 
-/* It is there. Futures are mostly removed in about the order in which they were added, with some
+/* Where the first member from @number on stands, or the last one of all; there is one. Futures are mostly removed in about the order in which they were added, with some
  * left where they are, so the search begins where the last one ended, in growing steps. */
-static guint
-core_find_locked (CfutGroupCore *self,
-                  guint32        number)
+guint
+cfut_group_core_find_locked (CfutGroupCore *self,
+                             guint32        number)
 {
   guint low = 0;
   guint high = self->members.len - 1;
@@ -160,6 +162,7 @@ cfut_group_core_remove (CfutGroupCore *self,
                         CfutFuture    *future)
 {
   const guint32 *number;
+  gboolean paused;
 
   cfut_group_core_lock (self);
   number = cfut_pointer_map_get (&self->futures, future);
@@ -169,12 +172,16 @@ cfut_group_core_remove (CfutGroupCore *self,
       return FALSE;
     }
 
-  self->found_at = core_find_locked (self, *number);
+  self->found_at = cfut_group_core_find_locked (self, *number);
   self->leaving_begin = MIN (self->leaving_begin, self->found_at);
   core_leave_locked (self, cfut_deque_get (&self->members, self->found_at));
   cfut_group_core_serve_locked (self);
+  /* One that is being resumed may not have come to this one. */
+  paused = self->shown.paused || self->n_pause_walks > 0;
   cfut_group_core_unlock (self, TRUE);
 
+  if (paused)
+    cfut_future_resume (future);
   return TRUE;
 }
 
@@ -218,13 +225,16 @@ cfut_group_core_out_locked (CfutGroupCore   *self,
     }
 }
 
-/* The face is gone. Who cancels because of a failure may come too late to find the member. */
+/* The face is gone. Who cancels because of a failure may come too late to find the member, and nobody
+ * could end its pause. */
 static void
 core_leave_closed_locked (CfutGroupCore   *self,
                           CfutGroupMember *member)
 {
   if (cfut_group_core_is_doomed_locked (self) && !(member->flags & MEMBER_SETTLED))
     member->flags |= MEMBER_TO_CANCEL;
+  if (self->shown.paused || self->n_pause_walks > 0)
+    member->flags |= MEMBER_TO_RESUME;
   core_leave_locked (self, member);
 }
 

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The group as a scope: its futures are cancelled together, by hand, by the first failure, or with
- * the life of another object.
+/* The group as a scope: its futures are paused and cancelled together, by hand, by the first failure, or
+ * with the life of another object.
  *
  *   object --qdata--> Watcher --> Binding --> group
  *   object is disposed of --weak notify--> its bindings are taken: each group ends, and is let go
@@ -18,7 +18,7 @@
  *    weak notify is never taken back, as that could come too late on another thread: a watcher with
  *    no bindings stays for the object's next one.
  * 2. A watcher that has bindings is armed.
- * Not here: how a group is cancelled (cfut-group-act.c). */
+ * Not here: how a group is cancelled and paused (cfut-group-act.c). */
 
 #include "cfut-group-private.h"
 
@@ -199,6 +199,66 @@ cfut_group_set_cancel_on_failure (CfutGroup *self,
   g_return_if_fail (CFUT_IS_GROUP (self));
 
   cfut_group_core_set_cancel_on_failure (self->core, cancel_on_failure != FALSE);
+}
+
+/**
+ * cfut_group_pause:
+ * @self: a group
+ *
+ * Pauses the group: every future in it that has not settled, as [method@Cfut.Future.pause] does, and what
+ * is added until [method@Cfut.Group.resume].
+ *
+ * A future that is removed from a paused group goes on, and all do when the group is dropped. A pause
+ * is a future's, not its group's: of a future that is in several groups, or is paused and resumed by
+ * itself, the last call holds. Pauses do not add up. The clock of [property@Cfut.Group:rate] stands
+ * still. May be called on any thread.
+ *
+ * Since: 1.0
+ */
+void
+cfut_group_pause (CfutGroup *self)
+{
+  g_return_if_fail (CFUT_IS_GROUP (self));
+
+  cfut_group_core_set_paused (self->core, TRUE);
+}
+
+/**
+ * cfut_group_resume:
+ * @self: a group
+ *
+ * Ends a pause of the group, and of every future in it, in the order in which they were added. Has no
+ * effect on a group that is not paused. May be called on any thread.
+ *
+ * Since: 1.0
+ */
+void
+cfut_group_resume (CfutGroup *self)
+{
+  g_return_if_fail (CFUT_IS_GROUP (self));
+
+  cfut_group_core_set_paused (self->core, FALSE);
+}
+
+/**
+ * cfut_group_is_paused: (get-property paused)
+ * @self: a group
+ *
+ * Tells whether the group was paused and not resumed. May be called on any thread.
+ *
+ * Returns: whether it is paused
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_group_is_paused (CfutGroup *self)
+{
+  CfutGroupStatus status;
+
+  g_return_val_if_fail (CFUT_IS_GROUP (self), FALSE);
+
+  cfut_group_core_get_status (self->core, &status);
+  return status.paused;
 }
 
 /**

@@ -68,10 +68,11 @@ typedef enum {
   PROP_UNITS_TOTAL,
   PROP_RATE,
   PROP_REMAINING_USEC,
-  PROP_CANCEL_ON_FAILURE
+  PROP_CANCEL_ON_FAILURE,
+  PROP_PAUSED
 } GroupProperty;
 
-#define PROP_LAST PROP_CANCEL_ON_FAILURE
+#define PROP_LAST PROP_PAUSED
 
 enum {
   SIGNAL_FUTURE_DONE,
@@ -112,6 +113,8 @@ status_differs (const CfutGroupStatus *a,
       return a->remaining_usec != b->remaining_usec;
     case PROP_CANCEL_ON_FAILURE:
       return a->cancel_on_failure != b->cancel_on_failure;
+    case PROP_PAUSED:
+      return a->paused != b->paused;
     default:
       return FALSE;
     }
@@ -138,7 +141,7 @@ group_notify (CfutGroup *self,
     }
 
   /* A rate fades, and is forgotten in the end, without anybody doing anything. */
-  if (status.rate > 0 && status.remaining_usec != 0)
+  if (status.rate > 0 && status.remaining_usec != 0 && !status.paused)
     cfut_group_core_later (self->core, now + STILL_USEC, FALSE);
   if (!differs)
     return;
@@ -272,6 +275,9 @@ cfut_group_get_property (GObject    *object,
       break;
     case PROP_CANCEL_ON_FAILURE:
       g_value_set_boolean (value, status.cancel_on_failure);
+      break;
+    case PROP_PAUSED:
+      g_value_set_boolean (value, status.paused);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -412,6 +418,15 @@ install_properties (GObjectClass *object_class)
    */
   properties[PROP_CANCEL_ON_FAILURE] =
     g_param_spec_boolean ("cancel-on-failure", NULL, NULL, FALSE, flags | G_PARAM_WRITABLE);
+
+  /**
+   * CfutGroup:paused: (getter is_paused)
+   *
+   * Whether the group is paused, see [method@Cfut.Group.pause].
+   *
+   * Since: 1.0
+   */
+  properties[PROP_PAUSED] = g_param_spec_boolean ("paused", NULL, NULL, FALSE, flags);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }

@@ -50,6 +50,12 @@ CFUT_AVAILABLE_IN_1_0
 void cfut_group_set_cancel_on_failure (CfutGroup *self,
                                        gboolean   cancel_on_failure);
 CFUT_AVAILABLE_IN_1_0
+void cfut_group_pause (CfutGroup *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_group_resume (CfutGroup *self);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_group_is_paused (CfutGroup *self);
+CFUT_AVAILABLE_IN_1_0
 void cfut_group_bind (CfutGroup *self,
                       GObject   *object);
 CFUT_AVAILABLE_IN_1_0
