@@ -259,7 +259,7 @@ future_reap (CfutFuture *self)
 
   if (cfut_cell_settled (word))
     {
-      if (!(word & CFUT_CELL_ENTERED))
+      if (!(word & (CFUT_CELL_ENTERED | CFUT_CELL_REAPED)))
         cfut_future_reap_submitted (self);
       if (word & CFUT_CELL_HAS_NODES)
         drop_callbacks (self, &spent_node_class);
@@ -325,8 +325,24 @@ future_deliver (CfutItem        *item,
   return FALSE;
 }
 
+/* What was submitted goes in any case. */
+static gboolean
+future_is_held (CfutItem *item)
+{
+  CfutFuture *self = (CfutFuture *) ((char *) item - G_STRUCT_OFFSET (CfutFuture, item));
+  guint word = cfut_cell_load (&self->cell);
+
+  if (!cfut_cell_settled (word) || (word & (CFUT_CELL_HAS_NODES | CFUT_CELL_ANNOUNCED)))
+    return FALSE;
+  if (!(word & (CFUT_CELL_ENTERED | CFUT_CELL_REAPED)))
+    cfut_future_reap_submitted (self);
+
+  return (guint) g_atomic_int_get ((gint *) &G_OBJECT (self)->ref_count) > queue_references (word);
+}
+
 const CfutItemClass cfut_future_item_class = {
   .deliver = future_deliver,
+  .is_held = future_is_held,
 };
 
 /* Something that a UI shows has changed: schedules the future if anybody listens. */

@@ -21,6 +21,22 @@
 #include "cfut-value-private.h"
 #include "cfut-wait-private.h"
 
+/* On its owner's thread what it was submitted with has gone when a wait returns; and some of what is older. */
+static void
+future_waited (CfutFuture *self)
+{
+  CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+
+  if (!cfut_owner_is_thread_here (self->owner))
+    return;
+
+  if (!(cfut_cell_load (&self->cell) & CFUT_CELL_REAPED) && klass->holds_data != NULL &&
+      klass->holds_data (self))
+    cfut_owner_reap (self->owner, 2);
+  else
+    cfut_owner_waited (self->owner);
+}
+
 /* Without limit, on a worker, for a task of the pool that this thread works for: it is run here if nobody has begun
  * to; else others go on meanwhile. */
 static gboolean
@@ -82,8 +98,7 @@ cfut_future_wait (CfutFuture    *self,
   word = cfut_cell_load (&self->cell);
   if (cfut_cell_settled (word))
     {
-      if (!(word & CFUT_CELL_REAPED) && cfut_owner_is_thread_here (self->owner))
-        cfut_owner_reap (self->owner, 2);
+      future_waited (self);
       return TRUE;
     }
 
@@ -103,7 +118,10 @@ cfut_future_wait (CfutFuture    *self,
   if (G_UNLIKELY (cfut_debug_flags != 0))
     cfut_debug_end_wait ();
   if (wake == CFUT_WAKE_FIRED)
-    return TRUE;
+    {
+      future_waited (self);
+      return TRUE;
+    }
 
   cfut_set_wake_error (error, wake);
   return FALSE;

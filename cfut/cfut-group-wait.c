@@ -66,7 +66,7 @@ group_block (CfutGroup    *self,
   cfut_waiter_init (&block->waiter);
   if (cfut_group_core_request (self->core, &block->request, timeout_usec != 0))
     {
-      cfut_owner_reap (cfut_owner_get_current (), REAP_OLD);
+      cfut_owner_waited (cfut_owner_get_current ());
       return CFUT_WAKE_FIRED;
     }
 

@@ -48,6 +48,12 @@ cfut_task_released (CfutFuture *future)
     g_clear_pointer (&options->held_pool, cfut_pool_unref);
 }
 
+static gboolean
+cfut_task_holds_data (CfutFuture *future)
+{
+  return ((CfutTask *) future)->destroy != NULL;
+}
+
 /* Under the cell's lock. A place among the priorities is given up, a presence in a queue becomes stale. */
 static gpointer
 cfut_task_unqueued (CfutFuture *future)
@@ -102,6 +108,7 @@ cfut_task_class_init (CfutTaskClass *klass)
 
   G_OBJECT_CLASS (klass)->finalize = cfut_task_finalize;
   future_class->released = cfut_task_released;
+  future_class->holds_data = cfut_task_holds_data;
   future_class->unqueued = cfut_task_unqueued;
   future_class->after_unqueued = cfut_task_after_unqueued;
   future_class->resumed = cfut_task_resumed;

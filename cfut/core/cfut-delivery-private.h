@@ -30,6 +30,10 @@ struct _CfutItemClass {
    * be delivered once more, before all younger items; otherwise FALSE. */
   gboolean (*deliver) (CfutItem        *item,
                        CfutDeliverMode  mode);
+
+  /* Before it is taken out for REAP; may be NULL. TRUE: it would only be kept, and is better left where it is until others
+   * have let go of it. */
+  gboolean (*is_held) (CfutItem        *item);
 };
 
 /* Embedded in what is delivered. It may stand in one queue at a time: the embedder keeps
@@ -66,6 +70,7 @@ gboolean      cfut_owner_undelay         (CfutOwner       *self,    /* context o
                                           CfutDelayed     *delayed);
 gsize         cfut_owner_reap            (CfutOwner       *self,    /* on its thread; what may be released without a loop */
                                           guint            n_old);
+void          cfut_owner_waited          (CfutOwner       *self);   /* a wait was over at once: reap a little */
 void          cfut_owner_tick            (CfutOwner       *self);   /* something was submitted for it: reap now and then */
 CfutWake      cfut_owner_block           (CfutWaiter      *waiter,  /* cfut_waiter_wait, with this thread reaping meanwhile */
                                           gint64           deadline_usec,

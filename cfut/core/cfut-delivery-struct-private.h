@@ -54,6 +54,8 @@ struct _CfutOwner {
   /* The thread's own */
   CfutOwner *next_of_thread;
   guint n_ticks;
+  guint n_waits;
+  guint n_stalled;          /* ticks at which nothing could go */
 
   /* Atomic: the parker of the thread while it is blocked and could reap, and whether it should */
   _Atomic (CfutParker *) sleeper;

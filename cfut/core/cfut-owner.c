@@ -26,6 +26,11 @@
 #define REAP_OLD_BLOCKED 2
 #define REAP_TICKS 64
 #define REAP_OLD_TICK (2 * REAP_TICKS)
+#define REAP_DROPPED_TICK (2 * REAP_TICKS)
+/* 1,024 submissions. */
+#define STALLED_TICKS 16
+#define REAP_WAITS 8
+#define REAP_DROPPED_WAIT (2 * REAP_WAITS)
 #define QUIET_USEC 1000
 
 /* Owners are used again, never freed: who has pushed an item may still look at `scheduled` when that item,
@@ -52,7 +57,7 @@ owner_new (CfutThread   *thread,
     }
 
   self->thread = thread;
-  self->n_ticks = 0;
+  self->n_ticks = self->n_waits = self->n_stalled = 0;
   self->delivery = cfut_delivery_for_context (context);
   g_atomic_ref_count_inc (&self->delivery->ref_count);
   self->next_of_thread = thread->owners;
@@ -376,30 +381,40 @@ delivery_reap_strays (CfutDelivery *self)
   return n;
 }
 
-/* Nothing is done unless this is the owner's thread, outside of any main loop, and the context free:
- * where a loop of another thread was seen to run the context, what is left to do is that loop's. */
+/* NULL unless this is the owner's thread, outside of any main loop, and the context free: where a loop of another
+ * thread was seen to run the context, what is left to do is that loop's. */
+static GMainContext *
+owner_acquire_context (CfutOwner *self)
+{
+  GMainContext *context;
+
+  if (!owner_may_borrow_context (self) || g_main_depth () > 0)
+    return NULL;
+
+  context = owner_context_of_thread (self);
+  return context != NULL && g_main_context_acquire (context) ? context : NULL;
+}
+
+static inline gboolean
+owner_has_items (CfutOwner *self)
+{
+  return atomic_load_explicit (&self->kept, memory_order_relaxed) != NULL ||
+         !cfut_queue_is_empty (&self->queue);
+}
+
 gsize
 cfut_owner_reap (CfutOwner *self,
                  guint      n_old)
 {
-  CfutThread *thread = cfut_thread_get ();
   CfutDelivery *delivery = self->delivery;
   GMainContext *context;
   gboolean strays;
   gsize n = 0;
 
-  strays = thread->is_main &&
+  strays = cfut_thread_get ()->is_main &&
            atomic_load_explicit (&delivery->n_strays, memory_order_relaxed) > 0;
-  if (!cfut_owner_is_thread_here (self) ||
-      (atomic_load_explicit (&self->kept, memory_order_relaxed) == NULL && !strays &&
-       cfut_queue_is_empty (&self->queue)))
-    return 0;
-
-  if (!owner_may_borrow_context (self) || g_main_depth () > 0)
-    return 0;
-
-  context = owner_context_of_thread (self);
-  if (context == NULL || !g_main_context_acquire (context))
+  if (!cfut_owner_is_thread_here (self) || (!owner_has_items (self) && !strays) ||
+      (context = owner_acquire_context (self)) == NULL)
     return 0;
 
   n = owner_reap_own (self, n_old);
@@ -410,11 +425,83 @@ cfut_owner_reap (CfutOwner *self,
   return n;
 }
 
+static inline gboolean
+item_is_held (CfutItem *item)
+{
+  return item->klass->is_held != NULL && item->klass->is_held (item);
+}
+
+/* The oldest first, as long as nobody else holds them: each is looked at once, when it can go. */
+static gsize
+owner_reap_dropped (CfutOwner *self,
+                    guint      n_max)
+{
+  CfutItem *item;
+  gsize n = 0;
+
+  for (; n_max > 0; n_max--)
+    {
+      item = atomic_load_explicit (&self->kept, memory_order_relaxed);
+      if (item != NULL && !item_is_held (item))
+        {
+          cfut_owner_take_kept (self);
+        }
+      else
+        {
+          item = (CfutItem *) cfut_queue_peek (&self->queue);
+          if (item == NULL || item_is_held (item) || cfut_queue_pop (&self->queue) == NULL)
+            break;
+        }
+
+      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
+        cfut_owner_keep (self, item);
+      else
+        n++;
+    }
+
+  return n;
+}
+
+/* Where the oldest is held for long, what is behind it is looked at all the same. */
+static void
+owner_tick_now (CfutOwner *self)
+{
+  GMainContext *context = owner_acquire_context (self);
+
+  if (context == NULL)
+    return;
+
+  if (owner_reap_dropped (self, REAP_DROPPED_TICK) > 0)
+    {
+      self->n_stalled = 0;
+    }
+  else if (++self->n_stalled >= STALLED_TICKS)
+    {
+      self->n_stalled = 0;
+      owner_reap_own (self, REAP_OLD_TICK);
+    }
+  g_main_context_release (context);
+}
+
 void
 cfut_owner_tick (CfutOwner *self)
 {
-  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0)
-    cfut_owner_reap (self, REAP_OLD_TICK);
+  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0 && owner_has_items (self))
+    owner_tick_now (self);
+}
+
+/* A wait of this thread was over at once. */
+void
+cfut_owner_waited (CfutOwner *self)
+{
+  GMainContext *context;
+
+  if (!cfut_owner_is_thread_here (self) || ++self->n_waits % REAP_WAITS != 0 ||
+      !owner_has_items (self) || (context = owner_acquire_context (self)) == NULL)
+    return;
+
+  owner_reap_dropped (self, REAP_DROPPED_WAIT);
+  g_main_context_release (context);
 }
 
 /* Sleeps until the wait is over, or something is pushed for this thread. */
@@ -496,9 +583,14 @@ cfut_owner_block (CfutWaiter   *waiter,
              ? owner_wait_watched (waiter, deadline_usec, cancellable)
              : cfut_waiter_wait (waiter, deadline_usec, cancellable);
 
+  if (deadline_usec > g_get_monotonic_time () && cfut_waiter_spin (waiter))
+    {
+      cfut_owner_waited (owner);
+      return CFUT_WAKE_FIRED;
+    }
+
   cfut_owner_reap (owner, REAP_OLD_BLOCKED);
-  wake = deadline_usec > g_get_monotonic_time () && cfut_waiter_spin (waiter)
-           ? CFUT_WAKE_FIRED : owner_doze (owner, waiter, deadline_usec, cancellable);
+  wake = owner_doze (owner, waiter, deadline_usec, cancellable);
   while (wake == CFUT_WAKE_NUDGED)
     {
       gint64 quiet = cfut_deadline_from_timeout (QUIET_USEC);

@@ -26,6 +26,7 @@ typedef struct {
 void      cfut_queue_init     (CfutQueue *self);
 void      cfut_queue_push     (CfutQueue *self,
                                CfutLink  *link);
+CfutLink *cfut_queue_peek     (CfutQueue *self);
 CfutLink *cfut_queue_pop      (CfutQueue *self);
 gboolean  cfut_queue_is_empty (CfutQueue *self);
 

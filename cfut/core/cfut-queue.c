@@ -43,6 +43,14 @@ cfut_queue_push (CfutQueue *self,
   atomic_store_explicit (&previous->next, link, memory_order_release);
 }
 
+/* What pop would return; it may return NULL yet, while another thread is pushing. */
+CfutLink *
+cfut_queue_peek (CfutQueue *self)
+{
+  return self->head == &self->stub
+           ? atomic_load_explicit (&self->stub.next, memory_order_acquire) : self->head;
+}
+
 /* NULL: empty, or the next link is not linked yet, which is_empty tells apart. */
 CfutLink *
 cfut_queue_pop (CfutQueue *self)

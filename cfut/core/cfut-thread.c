@@ -48,6 +48,7 @@ cfut_thread_make (void)
   self->is_main = syscall (SYS_gettid) == getpid ();
 #endif
   self->parker = cfut_parker_take ();
+  self->spin_usec = CFUT_SPIN_USEC;
 
   cfut_thread_self = self;
   g_private_set (&thread_private, self);

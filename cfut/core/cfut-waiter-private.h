@@ -27,6 +27,7 @@ typedef struct {
 } CfutWaiter;
 
 #define CFUT_NO_DEADLINE G_MAXINT64
+#define CFUT_SPIN_USEC 5
 
 gint64   cfut_deadline_from_timeout (gint64 timeout_usec);  /* negative: CFUT_NO_DEADLINE */
 

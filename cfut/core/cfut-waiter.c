@@ -25,7 +25,10 @@
 #include "core/cfut-thread-private.h"
 #include "core/cfut-waiter-private.h"
 
-#define SPIN_USEC 5
+/* As long as a thread that was not lucky lately looks, and at most one that was. */
+#define SPIN_USEC CFUT_SPIN_USEC
+#define MAX_SPIN_USEC 80
+#define SOON_USEC 200
 
 enum {
   WAITER_AWAKE,
@@ -127,12 +130,25 @@ cfut_waiter_spin (CfutWaiter *self)
       if (cfut_waiter_fired (self))
         return TRUE;
       if (look == 0)
-        until = g_get_monotonic_time () + SPIN_USEC;
+        until = g_get_monotonic_time () + cfut_thread_get ()->spin_usec;
       else if (g_get_monotonic_time () >= until)
         return FALSE;
       if (look >= 1)
         g_thread_yield ();
     }
+}
+
+/* Where the wake-up came soon after the spin was given up, to look for longer would have spared two switches of threads: the
+ * next spin is longer. Where it came late, looking was in vain. */
+static void
+thread_learn_spin (gint64 slept_usec)
+{
+  CfutThread *thread = cfut_thread_get ();
+
+  if (slept_usec < SOON_USEC)
+    thread->spin_usec = MIN (2 * thread->spin_usec, MAX_SPIN_USEC);
+  else
+    thread->spin_usec = MAX (thread->spin_usec / 2, SPIN_USEC);
 }
 
 static void
@@ -206,6 +222,7 @@ cfut_waiter_wait_asleep (CfutWaiter   *self,
                          GCancellable *cancellable)
 {
   CfutWake wake;
+  gint64 slept_usec;
   gulong handler = 0;
 
   if (cfut_waiter_fired (self))
@@ -215,7 +232,11 @@ cfut_waiter_wait_asleep (CfutWaiter   *self,
 
   if (cancellable != NULL)
     handler = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), self->parker, NULL);
+  slept_usec = -g_get_monotonic_time ();
   wake = waiter_sleep (self, deadline_usec, cancellable);
+  slept_usec += g_get_monotonic_time ();
+  if (wake == CFUT_WAKE_FIRED)
+    thread_learn_spin (slept_usec);
   if (handler != 0)
     g_cancellable_disconnect (cancellable, handler);
 
