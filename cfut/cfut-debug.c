@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-lock-private.h"
 #include "cfut-debug.h"
 #include "cfut-future-private.h"
@@ -149,8 +150,12 @@ dump_futures (guint max_rows)
 static void
 on_exit_dump (void)
 {
-  g_autofree char *text = g_strchomp (dump_futures (MAX_ROWS_AT_EXIT));
+  g_autofree char *text = NULL;
 
+  if (cfut_is_forked_child ())
+    return;
+
+  text = g_strchomp (dump_futures (MAX_ROWS_AT_EXIT));
   cfut_debug_trace (CFUT_DEBUG_FUTURES, "at exit %s", text);
 }
 

@@ -16,6 +16,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
@@ -351,6 +352,18 @@ cfut_executor_init (CfutExecutor *self)
   priv->log = cfut_work_log_new ();
 }
 
+/* In a forked child: no queue and no thread is touched. */
+static CfutFuture *
+executor_refuse_forked (CfutTaskFunc    func,
+                        gpointer        user_data,
+                        GDestroyNotify  destroy)
+{
+  CfutTask *task = cfut_task_new (func, user_data, destroy);
+
+  cfut_future_reject_pending (CFUT_FUTURE (task), cfut_fork_error ());
+  return CFUT_FUTURE (task);
+}
+
 /**
  * cfut_executor_submit:
  * @self: an executor
@@ -367,7 +380,7 @@ cfut_executor_init (CfutExecutor *self)
  *
  * Errors, on the future: what the function fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it fails and says
  * nothing; %CFUT_FUTURE_ERROR_SHUT_DOWN after a shutdown; %CFUT_FUTURE_ERROR_BROKEN when no thread can
- * be made; %G_IO_ERROR_NOT_SUPPORTED where the executor runs no functions.
+ * be made, and in a child that was forked after the library was used; %G_IO_ERROR_NOT_SUPPORTED where the executor runs no functions.
  *
  * Returns: (transfer full): the future
  *
@@ -383,6 +396,9 @@ cfut_executor_submit (CfutExecutor   *self,
 
   g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
   g_return_val_if_fail (func != NULL, NULL);
+
+  if (cfut_is_forked_child ())
+    return executor_refuse_forked (func, user_data, destroy);
 
   task = cfut_task_new (func, user_data, destroy);
   executor_get (self)->engine->enqueue (self, g_object_ref (task));
@@ -418,7 +434,7 @@ cfut_executor_submit_full (CfutExecutor   *self,
   g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
   g_return_val_if_fail (func != NULL, NULL);
 
-  if (request == NULL)
+  if (request == NULL || cfut_is_forked_child ())
     return cfut_executor_submit (self, func, user_data, destroy);
 
   task = cfut_task_new (func, user_data, destroy);
@@ -458,7 +474,11 @@ cfut_executor_post (CfutExecutor   *self,
   g_return_if_fail (func != NULL);
 
   engine = executor_get (self)->engine;
-  if (engine->post != NULL)
+  if (cfut_is_forked_child ())
+    {
+      cfut_future_release (executor_refuse_forked (func, user_data, destroy));
+    }
+  else if (engine->post != NULL)
     {
       engine->post (self, func, user_data, destroy);
     }
@@ -479,7 +499,8 @@ executor_stop (CfutExecutor      *self,
   CfutExecutorPrivate *priv = executor_get (self);
 
   atomic_store (&priv->shut_down, TRUE);
-  priv->engine->stop (self, flags);
+  if (!cfut_is_forked_child ())
+    priv->engine->stop (self, flags);
 }
 
 /* Adds to the message of a wait that was not long enough what it was too short for. */
@@ -524,8 +545,9 @@ executor_name_stragglers (CfutExecutor  *self,
  * again, for example to wait or to cancel after all.
  *
  * Errors: %G_IO_ERROR_TIMED_OUT when the work has not ended in time; the message tells how many tasks still run,
- * and their names as far as they have any; the executor stays shut down. %CFUT_FUTURE_ERROR_DEADLOCK when called with %CFUT_SHUTDOWN_WAIT by a task of this executor, which
- * would wait for itself; it is shut down all the same.
+ * and their names as far as they have any; the executor stays shut down. %CFUT_FUTURE_ERROR_DEADLOCK when called
+ * with %CFUT_SHUTDOWN_WAIT by a task of this executor, which would wait for itself; it is shut down all the same.
+ * %CFUT_FUTURE_ERROR_BROKEN in a forked child, where no thread is left to wait for.
  *
  * Returns: %FALSE if waiting failed
  *
@@ -548,7 +570,7 @@ cfut_executor_shutdown (CfutExecutor       *self,
   if (!(flags & CFUT_SHUTDOWN_WAIT))
     return TRUE;
 
-  if (priv->engine->runs_here (self))
+  if (priv->engine->runs_here (self) && !cfut_is_forked_child ())
     {
       g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
                            _("A task cannot wait for the end of its own executor"));
@@ -562,7 +584,8 @@ cfut_executor_shutdown (CfutExecutor       *self,
     return TRUE;
 
   cfut_set_wake_error (error, wake);
-  executor_name_stragglers (self, error);
+  if (wake == CFUT_WAKE_TIMED_OUT)
+    executor_name_stragglers (self, error);
   return FALSE;
 }
 

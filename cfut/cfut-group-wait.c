@@ -21,6 +21,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-fork-private.h"
 #include "cfut-group-private.h"
 
 /* Entries that could not be reaped before, looked at again with each call that does not block. */
@@ -63,6 +64,9 @@ group_block (CfutGroup    *self,
   gint64 deadline = cfut_deadline_from_timeout (timeout_usec);
   CfutWake wake;
 
+  if (cfut_is_forked_child ())
+    return CFUT_WAKE_FORKED;
+
   cfut_waiter_init (&block->waiter);
   if (cfut_group_core_request (self->core, &block->request, timeout_usec != 0))
     {
@@ -93,7 +97,8 @@ group_request (CfutGroup             *self,
   cfut_group_request_init (&block.request, kind, group_block_wake);
   if (!g_cancellable_is_cancelled (cancellable))
     wake = group_block (self, &block, timeout_usec, cancellable);
-  group_catch_up (self);
+  if (wake != CFUT_WAKE_FORKED)
+    group_catch_up (self);
 
   *future = block.request.future;
   if (wake == CFUT_WAKE_FIRED)
@@ -229,6 +234,11 @@ group_request_async (CfutGroup            *self,
   if (g_cancellable_is_cancelled (cancellable))
     {
       group_task_return (task, &request, CFUT_WAKE_CANCELLED);
+      g_object_unref (task);
+    }
+  else if (cfut_is_forked_child ())
+    {
+      group_task_return (task, &request, CFUT_WAKE_FORKED);
       g_object_unref (task);
     }
   else if (cfut_group_core_request (self->core, &request, FALSE))

@@ -18,6 +18,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
@@ -378,8 +379,12 @@ cfut_thread_executor_finalize (GObject *object)
 {
   CfutThreadExecutor *self = CFUT_THREAD_EXECUTOR (object);
 
-  cfut_pool_close (self->pool);
-  cfut_pool_unref (self->pool);
+  /* In a forked child its locks may be held by threads that are gone, and so are the workers. */
+  if (!cfut_is_forked_child ())
+    {
+      cfut_pool_close (self->pool);
+      cfut_pool_unref (self->pool);
+    }
 
   G_OBJECT_CLASS (cfut_thread_executor_parent_class)->finalize (object);
 }

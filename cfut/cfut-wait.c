@@ -62,6 +62,9 @@ cfut_cell_block (CfutCell     *cell,
   BlockedWait wait = { .node.klass = &blocked_wait_class };
   CfutWake wake;
 
+  if (cfut_is_forked_child ())
+    return cfut_cell_settled (cfut_cell_load (cell)) ? CFUT_WAKE_FIRED : CFUT_WAKE_FORKED;
+
   cfut_waiter_init (&wait.waiter);
   if (!cfut_cell_add (cell, &wait.node))
     return CFUT_WAKE_FIRED;
@@ -236,6 +239,13 @@ cfut_cell_wait_async (CfutCell            *cell,
   self->task = g_task_new (source_object, cancellable, callback, user_data);
   g_task_set_source_tag (self->task, tag);
   g_task_set_check_cancellable (self->task, FALSE);
+
+  if (cfut_is_forked_child () && !cfut_cell_settled (cfut_cell_load (cell)))
+    {
+      g_task_return_error (self->task, cfut_fork_error ());
+      async_wait_unref (self);
+      return;
+    }
 
   self->source = async_wait_make_source (self, cfut_deadline_from_timeout (timeout_usec), cancellable);
   context = g_main_context_ref (g_task_get_context (self->task));

@@ -568,7 +568,7 @@ test_dump_lists_live_futures (void)
                              "* 2  pending * s  -    * 0      0      1  -  *  \"waiting\"\n*");
 }
 
-static CfutPromise *left_over;
+static CfutPromise * volatile left_over;
 
 /* What is alive at the end of the program is listed. */
 static void

@@ -50,12 +50,17 @@ cell_transition (guint     word,
   return (word & ~CFUT_CELL_STATE_MASK) | to;
 }
 
-/* Yields after a few looks: the holder may have been preempted. */
-static inline void
+/* Looks after which, in a forked child, the holder is a thread that did not survive. */
+#define ORPHANED_SPINS 100000
+
+/* Yields after a few looks: the holder may have been preempted. TRUE: there is none. */
+static inline gboolean
 cell_pause (guint *spins)
 {
   if (++*spins > 16)
     g_thread_yield ();
+
+  return *spins > ORPHANED_SPINS && cfut_is_forked_child ();
 }
 
 /* Returns the word as it was, without the lock bit. */
@@ -70,7 +75,8 @@ cfut_cell_lock (CfutCell *cell)
     {
       if (word & CFUT_CELL_LOCK)
         {
-          cell_pause (&spins);
+          if (cell_pause (&spins))
+            return word & ~CFUT_CELL_LOCK;
           word = atomic_load_explicit (&cell->word, memory_order_relaxed);
         }
       else if (atomic_compare_exchange_weak_explicit (&cell->word, &word, word | CFUT_CELL_LOCK,

@@ -476,3 +476,21 @@ cfut_delivery_for_context (GMainContext *context)
 
   return self;
 }
+
+void
+cfut_delivery_hold_locks (gboolean hold)
+{
+  GHashTableIter iter;
+  gpointer delivery;
+
+  if (hold)
+    g_mutex_lock (&registry_lock);
+  if (registry != NULL)
+    {
+      g_hash_table_iter_init (&iter, registry);
+      while (g_hash_table_iter_next (&iter, NULL, &delivery))
+        (hold ? g_mutex_lock : g_mutex_unlock) (&((CfutDelivery *) delivery)->lock);
+    }
+  if (!hold)
+    g_mutex_unlock (&registry_lock);
+}

@@ -6,6 +6,8 @@
 
 #include <glib.h>
 
+#include "core/cfut-fork-private.h"
+
 G_BEGIN_DECLS
 
 /* The order of the library's locks: a thread takes a lock only while all that it holds stand above. Under none of
@@ -67,7 +69,10 @@ cfut_lock (GMutex   *mutex,
            CfutLock  lock)
 {
   cfut_lock_enter (lock);
-  g_mutex_lock (mutex);
+  if (cfut_is_forked_child ())
+    cfut_fork_lock_in_child (mutex);
+  else
+    g_mutex_lock (mutex);
 }
 
 static inline void

@@ -388,7 +388,8 @@ owner_acquire_context (CfutOwner *self)
 {
   GMainContext *context;
 
-  if (!owner_may_borrow_context (self) || g_main_depth () > 0)
+  /* What the parent will destroy, a forked child does not destroy as well. */
+  if (!owner_may_borrow_context (self) || g_main_depth () > 0 || cfut_is_forked_child ())
     return NULL;
 
   context = owner_context_of_thread (self);
@@ -576,6 +577,8 @@ cfut_owner_block (CfutWaiter   *waiter,
   CfutOwner *owner = thread->running_owner == NULL ? cfut_owner_get_current () : NULL;
   CfutWake wake;
 
+  if (cfut_is_forked_child ())
+    return cfut_waiter_wait (waiter, deadline_usec, cancellable);
   if (thread->worker != NULL)
     return worker_block (waiter, deadline_usec, cancellable);
   if (owner == NULL || g_main_depth () > 0 || !owner_may_borrow_context (owner))
@@ -626,4 +629,10 @@ cfut_owners_leave (CfutOwner *owners)
 
       cfut_owner_unref (owner);
     }
+}
+
+void
+cfut_owner_hold_locks (gboolean hold)
+{
+  (hold ? g_mutex_lock : g_mutex_unlock) (&spare_lock);
 }

@@ -28,6 +28,12 @@ static guint n_reported;
 static guint64 n_held_back;
 static gboolean report_at_exit;
 
+void
+cfut_report_hold_locks (gboolean hold)
+{
+  (hold ? g_mutex_lock : g_mutex_unlock) (&report_lock);
+}
+
 static void
 tell_held_back (guint64 n)
 {
@@ -58,7 +64,8 @@ on_second_over (gpointer data)
 static void
 on_exit_report (void)
 {
-  tell_held_back (take_held_back ());
+  if (!cfut_is_forked_child ())
+    tell_held_back (take_held_back ());
 }
 
 /* TRUE: tell it. @held_back: how many of an earlier second are to be told of first. */

@@ -44,6 +44,7 @@ cfut_thread_make (void)
 {
   CfutThread *self = g_new0 (CfutThread, 1);
 
+  cfut_fork_watch ();
 #ifdef SYS_gettid
   self->is_main = syscall (SYS_gettid) == getpid ();
 #endif

@@ -15,7 +15,8 @@ typedef enum {
   CFUT_WAKE_FIRED,
   CFUT_WAKE_TIMED_OUT,
   CFUT_WAKE_CANCELLED,
-  CFUT_WAKE_NUDGED
+  CFUT_WAKE_NUDGED,
+  CFUT_WAKE_FORKED      /* nobody is left in this process who could fire it */
 } CfutWake;
 
 /* One blocking wait, on the stack of the thread that waits. Whoever fires it must not touch
@@ -50,6 +51,6 @@ CfutWake cfut_waiter_park   (CfutWaiter    *self,
                              gint64         deadline_usec);
 
 void     cfut_set_wake_error (GError   **error,
-                              CfutWake   wake);             /* TIMED_OUT or CANCELLED as a GError of GIO */
+                              CfutWake   wake);             /* TIMED_OUT or CANCELLED as a GError of GIO, FORKED as BROKEN */
 
 G_END_DECLS

@@ -75,6 +75,12 @@ cfut_parker_give (CfutParker *parker)
   cfut_unlock (&parkers_lock, CFUT_LOCK_PARKER);
 }
 
+void
+cfut_parker_hold_locks (gboolean hold)
+{
+  (hold ? g_mutex_lock : g_mutex_unlock) (&parkers_lock);
+}
+
 gint64
 cfut_deadline_from_timeout (gint64 timeout_usec)
 {
@@ -227,6 +233,8 @@ cfut_waiter_wait_asleep (CfutWaiter   *self,
 
   if (cfut_waiter_fired (self))
     return CFUT_WAKE_FIRED;
+  if (cfut_is_forked_child ())
+    return CFUT_WAKE_FORKED;
   if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
     return CFUT_WAKE_CANCELLED;
 
@@ -268,4 +276,6 @@ cfut_set_wake_error (GError   **error,
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, _("The wait timed out"));
   else if (wake == CFUT_WAKE_CANCELLED)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The wait was cancelled"));
+  else if (wake == CFUT_WAKE_FORKED)
+    g_propagate_error (error, cfut_fork_error ());
 }

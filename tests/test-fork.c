@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* A child of fork () that does not exec: what needs a thread is a clear error there and never a hang, what
+ * needs none works on, and the parent does not notice. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test-util.h"
+
+/* A child that hangs is killed by its own alarm. */
+#define CHILD_SECONDS 30
+
+typedef void (*ChildFunc) (gpointer data);
+
+/* Calls @func in a child, which has to come to its end: by _exit (), or by exit () with all that the
+ * library and others have asked for. */
+static void
+run_in_child (ChildFunc func,
+              gpointer  data,
+              gboolean  cleanly)
+{
+  int status;
+  pid_t pid;
+
+  fflush (NULL);
+  pid = fork ();
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    {
+      alarm (CHILD_SECONDS);
+      func (data);
+      /* Nothing of the parent's report is to be written twice. */
+      if (cleanly)
+        exit (EXIT_SUCCESS);
+      _exit (EXIT_SUCCESS);
+    }
+
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  if (WIFSIGNALED (status))
+    g_error ("the child ended by signal %d", WTERMSIG (status));
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, EXIT_SUCCESS);
+}
+
+/* An executor whose one worker is busy, with more queued behind it, and one that has nothing to do. */
+typedef struct {
+  CfutExecutor *busy;
+  CfutExecutor *idle;
+  CfutGroup *group;
+  CfutPromise *promise;
+  CfutFuture *running;
+  CfutFuture *pending;
+  CfutFuture *resolved;
+  CfutFuture *rejected;
+  TestGate gate;
+} Scene;
+
+static void
+scene_begin (Scene *self)
+{
+  self->busy = cfut_thread_executor_new (1);
+  self->idle = cfut_thread_executor_new (2);
+  self->group = cfut_group_new ();
+  self->promise = cfut_promise_new ();
+  test_gate_init (&self->gate);
+
+  self->running = cfut_executor_submit (self->busy, test_task_pass, &self->gate, NULL);
+  test_gate_wait_arrived (&self->gate, 1);
+  self->pending = cfut_executor_submit (self->busy, test_task_number, GINT_TO_POINTER (7), NULL);
+  cfut_group_add (self->group, self->pending);
+
+  self->resolved = cfut_executor_submit (self->idle, test_task_number, GINT_TO_POINTER (5), NULL);
+  self->rejected = cfut_executor_submit (self->idle, test_task_fail, NULL, NULL);
+  test_assert_settles (self->resolved, CFUT_STATE_RESOLVED);
+  test_assert_fails (self->rejected, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_FAILED);
+}
+
+static void
+scene_drop (Scene *self)
+{
+  g_clear_object (&self->running);
+  g_clear_object (&self->pending);
+  g_clear_object (&self->resolved);
+  g_clear_object (&self->rejected);
+  g_clear_object (&self->promise);
+  g_clear_object (&self->group);
+  g_clear_object (&self->busy);
+  g_clear_object (&self->idle);
+}
+
+/* In the parent: nothing was noticed, and all goes on. */
+static void
+scene_end (Scene *self)
+{
+  CfutFuture *after = cfut_executor_submit (self->idle, test_task_number, GINT_TO_POINTER (9), NULL);
+  CfutFuture *next;
+
+  test_assert_settles (after, CFUT_STATE_RESOLVED);
+  g_object_unref (after);
+
+  g_assert_cmpint (cfut_future_get_state (self->running), ==, CFUT_STATE_RUNNING);
+  g_assert_cmpint (cfut_future_get_state (self->pending), ==, CFUT_STATE_PENDING);
+  g_assert_false (cfut_executor_is_shut_down (self->busy));
+  test_gate_open (&self->gate);
+  test_assert_settles (self->running, CFUT_STATE_RESOLVED);
+  g_assert_cmpint (cfut_future_result_int64 (self->pending, -1, NULL), ==, 7);
+  next = cfut_group_next (self->group, -1, NULL, NULL);
+  g_assert_true (next == self->pending);
+  g_object_unref (next);
+
+  g_assert_true (cfut_promise_resolve (self->promise, NULL));
+  g_assert_true (cfut_executor_shutdown (self->busy, CFUT_SHUTDOWN_WAIT, -1, NULL));
+  g_assert_true (cfut_executor_shutdown (self->idle, CFUT_SHUTDOWN_WAIT, -1, NULL));
+  scene_drop (self);
+  test_gate_clear (&self->gate);
+  test_iterate_ready (NULL);
+}
+
+#define assert_broken(error) \
+  G_STMT_START { \
+    g_assert_error (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN); \
+    g_clear_error (&(error)); \
+  } G_STMT_END
+
+static void
+assert_refuses (CfutExecutor *executor)
+{
+  g_autoptr (CfutRequest) request = cfut_request_new ();
+  g_autoptr (CfutFuture) plain = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+  g_autoptr (CfutFuture) full = cfut_executor_submit_full (executor, request, test_task_nothing, NULL, NULL);
+
+  test_assert_fails (plain, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN);
+  test_assert_fails (full, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN);
+}
+
+static void
+child_submits (gpointer data)
+{
+  Scene *scene = data;
+
+  assert_refuses (scene->busy);
+  assert_refuses (scene->idle);
+  cfut_executor_post (scene->busy, test_task_nothing, NULL, NULL);
+  cfut_executor_post (scene->idle, test_task_nothing, NULL, NULL);
+}
+
+/* Submitting is refused, by an executor with work and by one without. */
+static void
+test_fork_submit_is_refused (void)
+{
+  Scene scene;
+
+  scene_begin (&scene);
+  run_in_child (child_submits, &scene, FALSE);
+  scene_end (&scene);
+}
+
+static void
+child_waits (gpointer data)
+{
+  CfutFuture *unsettled[3];
+  Scene *scene = data;
+  g_autoptr (GError) error = NULL;
+
+  unsettled[0] = scene->running;
+  unsettled[1] = scene->pending;
+  unsettled[2] = cfut_promise_get_future (scene->promise);
+  for (guint i = 0; i < G_N_ELEMENTS (unsettled); i++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+      g_assert_false (cfut_future_wait (unsettled[i], -1, NULL, &error));
+      assert_broken (error);
+      g_assert_false (cfut_future_wait (unsettled[i], G_USEC_PER_SEC, cancellable, &error));
+      assert_broken (error);
+      g_assert_null (cfut_future_result (unsettled[i], -1, &error));
+      assert_broken (error);
+    }
+
+  g_assert_null (cfut_group_next (scene->group, -1, NULL, &error));
+  assert_broken (error);
+  g_assert_false (cfut_group_wait (scene->group, CFUT_RETURN_WHEN_ALL_COMPLETED, -1, NULL, &error));
+  assert_broken (error);
+  g_assert_false (cfut_executor_shutdown (scene->busy, CFUT_SHUTDOWN_WAIT, -1, &error));
+  assert_broken (error);
+  g_assert_false (cfut_executor_shutdown (scene->idle, CFUT_SHUTDOWN_WAIT | CFUT_SHUTDOWN_CANCEL_RUNNING, -1, &error));
+  assert_broken (error);
+}
+
+/* A blocking wait for what only the parent can settle fails, whatever it waits for. */
+static void
+test_fork_waits_fail (void)
+{
+  Scene scene;
+
+  scene_begin (&scene);
+  run_in_child (child_waits, &scene, FALSE);
+  scene_end (&scene);
+}
+
+typedef struct {
+  GAsyncResult *results[3];
+  guint n;
+} Results;
+
+static void
+on_result (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  Results *results = user_data;
+
+  results->results[results->n++] = g_object_ref (result);
+}
+
+static void
+child_waits_async (gpointer data)
+{
+  GMainContext *context = g_main_context_new ();
+  Results results = { { NULL, }, 0 };
+  Scene *scene = data;
+  g_autoptr (GError) error = NULL;
+
+  g_main_context_push_thread_default (context);
+  cfut_future_wait_async (scene->pending, -1, NULL, on_result, &results);
+  test_iterate_until (context, results.n == 1);
+  g_assert_false (cfut_future_wait_finish (scene->pending, results.results[0], &error));
+  assert_broken (error);
+
+  cfut_group_next_async (scene->group, -1, NULL, on_result, &results);
+  test_iterate_until (context, results.n == 2);
+  g_assert_null (cfut_group_next_finish (scene->group, results.results[1], &error));
+  assert_broken (error);
+
+  cfut_executor_shutdown_async (scene->busy, 0, -1, NULL, on_result, &results);
+  test_iterate_until (context, results.n == 3);
+  g_assert_false (cfut_executor_shutdown_finish (scene->busy, results.results[2], &error));
+  assert_broken (error);
+  g_main_context_pop_thread_default (context);
+}
+
+/* So do the asynchronous twins. */
+static void
+test_fork_async_waits_fail (void)
+{
+  Scene scene;
+
+  scene_begin (&scene);
+  run_in_child (child_waits_async, &scene, FALSE);
+  scene_end (&scene);
+}
+
+static void
+child_goes_on (gpointer data)
+{
+  GMainContext *context = g_main_context_new ();
+  Scene *scene = data;
+  TestPlace direct = { NULL, };
+  TestPlace place = { NULL, };
+  CfutPromise *promise;
+  CfutFuture *future;
+
+  g_assert_true (cfut_future_wait (scene->resolved, -1, NULL, NULL));
+  g_assert_cmpint (cfut_future_result_int64 (scene->resolved, -1, NULL), ==, 5);
+  test_assert_fails (scene->rejected, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_FAILED);
+  g_assert_true (cfut_future_cancel (scene->pending));
+  g_assert_true (cfut_executor_shutdown (scene->busy, CFUT_SHUTDOWN_CANCEL_PENDING, -1, NULL));
+  g_assert_true (cfut_executor_is_shut_down (scene->busy));
+
+  g_main_context_push_thread_default (context);
+  promise = cfut_promise_new ();
+  future = cfut_promise_get_future (promise);
+  cfut_future_add_done_callback (future, CFUT_CALLBACK_DIRECT, test_place_callback, &direct, NULL);
+  cfut_future_add_done_callback (future, 0, test_place_callback, &place, NULL);
+  g_assert_true (cfut_promise_resolve_int64 (promise, 3));
+  g_assert_cmpint (cfut_future_result_int64 (future, -1, NULL), ==, 3);
+  g_assert_cmpint (test_place_get_n (&direct), ==, 1);
+  test_iterate_until (context, test_place_get_n (&place) == 1);
+  g_object_unref (promise);
+  g_main_context_pop_thread_default (context);
+}
+
+/* Getters, cancelling, promises and callbacks work in the child, on its own copies. */
+static void
+test_fork_what_needs_no_thread_works (void)
+{
+  Scene scene;
+
+  scene_begin (&scene);
+  run_in_child (child_goes_on, &scene, FALSE);
+  scene_end (&scene);
+}
+
+static void
+child_drops (gpointer data)
+{
+  scene_drop (data);
+}
+
+/* Everything may be dropped in the child, and it may end as any program does. */
+static void
+test_fork_child_drops_and_exits (void)
+{
+  Scene scene;
+
+  scene_begin (&scene);
+/* In the child the leak checker would not see what only threads hold that are gone. */
+#ifdef __SANITIZE_ADDRESS__
+  run_in_child (child_drops, &scene, FALSE);
+#else
+  run_in_child (child_drops, &scene, TRUE);
+#endif
+  scene_end (&scene);
+}
+
+static void
+child_of_task (gpointer data)
+{
+  child_submits (data);
+  child_waits (data);
+}
+
+static gboolean
+fork_in_task (CfutTask  *task,
+              gpointer   scene,
+              GError   **error)
+{
+  run_in_child (child_of_task, scene, FALSE);
+  return TRUE;
+}
+
+/* A task may fork too: in its child it finds the same. */
+static void
+test_fork_in_a_task (void)
+{
+  CfutFuture *future;
+  Scene scene;
+
+  scene_begin (&scene);
+  future = cfut_executor_submit (scene.idle, fork_in_task, &scene, NULL);
+  test_assert_settles (future, CFUT_STATE_RESOLVED);
+  g_object_unref (future);
+  scene_end (&scene);
+}
+
+typedef struct {
+  CfutExecutor *executor;
+  CfutFuture *future;
+} Rush;
+
+static void
+child_in_a_rush (gpointer data)
+{
+  Rush *rush = data;
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+
+  assert_refuses (rush->executor);
+  cfut_future_cancel (rush->future);
+  cfut_future_wait (rush->future, -1, NULL, NULL);
+  g_assert_true (cfut_promise_resolve (promise, NULL));
+  g_object_unref (rush->future);
+  g_object_unref (rush->executor);
+}
+
+/* Forked while workers settle and deliver with all their might, and hold what locks they may, the child gets no lock
+ * that nobody will give back. */
+static void
+test_fork_under_load (void)
+{
+  for (guint i = 0; i < 30; i++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (4);
+      g_autoptr (GPtrArray) futures = g_ptr_array_new_with_free_func (g_object_unref);
+      Rush rush = { .executor = executor };
+
+      for (guint j = 0; j < 2000; j++)
+        {
+          rush.future = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+          g_ptr_array_add (futures, rush.future);
+        }
+      run_in_child (child_in_a_rush, &rush, FALSE);
+      for (guint j = 0; j < futures->len; j++)
+        test_assert_settles (futures->pdata[j], CFUT_STATE_RESOLVED);
+      g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL));
+    }
+}
+
+static void
+child_starts_afresh (gpointer data)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
+  g_autoptr (CfutFuture) future = cfut_executor_submit (executor, test_task_number, GINT_TO_POINTER (4), NULL);
+
+  g_assert_cmpint (cfut_future_result_int64 (future, -1, NULL), ==, 4);
+  g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL));
+}
+
+/* A program that forks before it uses the library, as a daemon does, has all of it. */
+static void
+test_fork_before_first_use (void)
+{
+  if (g_test_subprocess ())
+    {
+      run_in_child (child_starts_afresh, NULL, FALSE);
+      return;
+    }
+
+  g_test_trap_subprocess (NULL, TEST_DEADLINE_USEC, 0);
+  g_test_trap_assert_passed ();
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/cfut/fork/submit-is-refused", test_fork_submit_is_refused);
+  g_test_add_func ("/cfut/fork/waits-fail", test_fork_waits_fail);
+  g_test_add_func ("/cfut/fork/async-waits-fail", test_fork_async_waits_fail);
+  g_test_add_func ("/cfut/fork/what-needs-no-thread-works", test_fork_what_needs_no_thread_works);
+  g_test_add_func ("/cfut/fork/child-drops-and-exits", test_fork_child_drops_and_exits);
+  g_test_add_func ("/cfut/fork/fork-in-a-task", test_fork_in_a_task);
+  g_test_add_func ("/cfut/fork/fork-under-load", test_fork_under_load);
+  g_test_add_func ("/cfut/fork/fork-before-first-use", test_fork_before_first_use);
+
+  return g_test_run ();
+}
