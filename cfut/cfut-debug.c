@@ -18,6 +18,7 @@
 
 #include "core/cfut-fork-private.h"
 #include "core/cfut-lock-private.h"
+#include "core/cfut-marks-private.h"
 #include "cfut-debug.h"
 #include "cfut-future-private.h"
 
@@ -70,6 +71,15 @@ cfut_future_debug_describe (CfutFuture *self)
 
   return cfut_debug_describe (name, G_OBJECT_TYPE_NAME (self),
                               klass->get_function != NULL ? klass->get_function (self) : NULL);
+}
+
+void
+cfut_future_mark_run (CfutFuture *self,
+                      gint64      begin)
+{
+  g_autofree char *what = cfut_future_debug_describe (self);
+
+  cfut_mark_end (begin, "task", what);
 }
 
 static void

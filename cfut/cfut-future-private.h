@@ -130,6 +130,9 @@ void        cfut_future_debug_started    (CfutFuture       *self);
 void        cfut_future_debug_settled    (CfutFuture       *self,
                                           CfutState         to);
 char       *cfut_future_debug_describe   (CfutFuture       *self);
+/* A run that began then has ended; with a mark that is not 0 only. */
+void        cfut_future_mark_run         (CfutFuture       *self,
+                                          gint64            begin);
 
 void        cfut_future_init_owner       (CfutFuture       *self,
                                           CfutOwner        *owner);

@@ -14,6 +14,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-future-private.h"
@@ -109,13 +110,14 @@ cfut_future_wait (CfutFuture    *self,
       return FALSE;
     }
 
-  if (timeout_usec < 0 && cancellable == NULL && cfut_task_is_of_this_pool (self))
+  if (timeout_usec < 0 && cancellable == NULL && cfut_task_is_of_this_pool (self) &&
+      !cfut_is_forked_child ())
     return future_wait_for_own (self, error);
 
-  if (G_UNLIKELY (cfut_debug_flags != 0))
+  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_KEYS))
     cfut_debug_begin_wait (cfut_future_debug_describe (self));
   wake = cfut_cell_block (&self->cell, cfut_deadline_from_timeout (timeout_usec), cancellable);
-  if (G_UNLIKELY (cfut_debug_flags != 0))
+  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_KEYS))
     cfut_debug_end_wait ();
   if (wake == CFUT_WAKE_FIRED)
     {

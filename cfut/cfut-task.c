@@ -16,6 +16,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-marks-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-task-private.h"
@@ -147,6 +148,7 @@ cfut_task_run (CfutTask *self,
   CfutPoolRun run;
   GError *error = NULL;
   gboolean success = TRUE;
+  gint64 mark;
 
   if (!cfut_future_begin_run (future, unless))
     return FALSE;
@@ -160,8 +162,11 @@ cfut_task_run (CfutTask *self,
   cfut_future_started (future);
   thread->running_task = self;
   thread->running_owner = future->owner;
+  mark = cfut_mark_begin ();
   if (G_LIKELY (success))
     success = self->func (self, self->user_data, &error);
+  if (G_UNLIKELY (mark != 0))
+    cfut_future_mark_run (future, mark);
   thread->running_owner = outer_owner;
   thread->running_task = outer_task;
   cfut_pool_leave_run (&run);

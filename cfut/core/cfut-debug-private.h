@@ -12,7 +12,9 @@ typedef enum {
   CFUT_DEBUG_FUTURES = 1 << 0,
   CFUT_DEBUG_STATES = 1 << 1,
   CFUT_DEBUG_DELIVERY = 1 << 2,
-  CFUT_DEBUG_POOLS = 1 << 3
+  CFUT_DEBUG_POOLS = 1 << 3,
+  CFUT_DEBUG_KEYS = (1 << 4) - 1,
+  CFUT_DEBUG_MARKS = 1 << 4  /* no key: Sysprof records this process */
 } CfutDebugFlags;
 
 /* Immutable once the library is loaded: from CFUT_DEBUG. */

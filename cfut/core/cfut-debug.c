@@ -25,6 +25,7 @@
 
 #include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
+#include "core/cfut-marks-private.h"
 
 static const GDebugKey keys[] = {
   { "futures", CFUT_DEBUG_FUTURES },
@@ -47,6 +48,10 @@ debug_init (void)
 
   if (value != NULL)
     cfut_debug_flags = g_parse_debug_string (value, keys, G_N_ELEMENTS (keys));
+#ifdef HAVE_SYSPROF
+  if (g_getenv ("SYSPROF_CONTROL_FD") != NULL && sysprof_collector_is_active ())
+    cfut_debug_flags |= CFUT_DEBUG_MARKS;
+#endif
 }
 
 /* A function without a symbol is told by its place in its file, for addr2line. */

@@ -32,6 +32,7 @@
 
 #include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
+#include "core/cfut-marks-private.h"
 #include "core/cfut-delivery-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -223,6 +224,7 @@ static void
 delivery_slice (CfutDelivery *self)
 {
   gint64 until = g_get_monotonic_time () + SLICE_USEC;
+  gint64 mark = cfut_mark_begin ();
   guint n_items = 0;
   CfutOwner *owner;
 
@@ -257,6 +259,7 @@ delivery_slice (CfutDelivery *self)
         break;
     }
 
+  cfut_mark_end (mark, "delivery", NULL);
   CFUT_TRACE (DELIVERY, "slice of context %p: %u items in %" G_GINT64_FORMAT " us%s%s", self->key, n_items,
               g_get_monotonic_time () - until + SLICE_USEC, owner != NULL ? ", more to come" : "",
               self->lifted ? ", at the priority of redrawing" : "");

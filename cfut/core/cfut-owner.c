@@ -582,7 +582,7 @@ cfut_owner_block (CfutWaiter   *waiter,
   if (thread->worker != NULL)
     return worker_block (waiter, deadline_usec, cancellable);
   if (owner == NULL || g_main_depth () > 0 || !owner_may_borrow_context (owner))
-    return G_UNLIKELY (cfut_debug_flags != 0)
+    return G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_KEYS)
              ? owner_wait_watched (waiter, deadline_usec, cancellable)
              : cfut_waiter_wait (waiter, deadline_usec, cancellable);
 
