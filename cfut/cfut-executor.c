@@ -380,7 +380,8 @@ executor_refuse_forked (CfutTaskFunc    func,
  *
  * Errors, on the future: what the function fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it fails and says
  * nothing; %CFUT_FUTURE_ERROR_SHUT_DOWN after a shutdown; %CFUT_FUTURE_ERROR_BROKEN when no thread can
- * be made, and in a child that was forked after the library was used; %G_IO_ERROR_NOT_SUPPORTED where the executor runs no functions.
+ * be made, and in a child that was forked after the library was used; %G_IO_ERROR_NOT_SUPPORTED where the
+ * executor runs no functions.
  *
  * Returns: (transfer full): the future
  *

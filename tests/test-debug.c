@@ -461,8 +461,9 @@ test_trace_of_states_of_tasks (void)
       TestPlace place = { NULL, };
 
       for (guint i = 0; i < 100; i++)
-        g_object_unref (cfut_executor_submit (executor, i % 2 == 0 ? test_task_nothing : test_task_fail, &place,
-                                              test_place_note));
+        g_object_unref (cfut_executor_submit (executor,
+                                              i % 2 == 0 ? test_task_nothing : test_task_fail,
+                                              &place, test_place_note));
       test_iterate_until (NULL, test_place_get_n (&place) == 100);
       test_place_assert_here (&place, 100);
       g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL));

@@ -188,7 +188,9 @@ child_waits (gpointer data)
   assert_broken (error);
   g_assert_false (cfut_executor_shutdown (scene->busy, CFUT_SHUTDOWN_WAIT, -1, &error));
   assert_broken (error);
-  g_assert_false (cfut_executor_shutdown (scene->idle, CFUT_SHUTDOWN_WAIT | CFUT_SHUTDOWN_CANCEL_RUNNING, -1, &error));
+  g_assert_false (cfut_executor_shutdown (scene->idle,
+                                          CFUT_SHUTDOWN_WAIT | CFUT_SHUTDOWN_CANCEL_RUNNING, -1,
+                                          &error));
   assert_broken (error);
 }
 
