@@ -565,7 +565,7 @@ test_dump_lists_live_futures (void)
   run_with ("futures");
   g_test_trap_assert_stderr ("*\n2 futures are alive\n"
                              "*number*state*age*progress*links*waits*calls*worker*what\n"
-                             "* 1  running * s  5/10 * 1      0      0  pool-*  \"half\"\n"
+                             "* 1  running * s  5/10 * 1      0      0  cfut-*  \"half\"\n"
                              "* 2  pending * s  -    * 0      0      1  -  *  \"waiting\"\n*");
 }
 
