@@ -21,6 +21,7 @@ typedef enum {
   CFUT_LOCK_LOG,       /* the open work of a derived executor */
   CFUT_LOCK_HANDLE,    /* whether a pool is there still */
   CFUT_LOCK_CELL,      /* the bit in a cell's word */
+  CFUT_LOCK_ROOM,      /* how much a queue holds, and who waits for room */
   CFUT_LOCK_PLACES,    /* a pool's priorities */
   CFUT_LOCK_REGISTRY,  /* which context has which delivery */
   CFUT_LOCK_DELIVERY,  /* a context's list of owners that have something */
