@@ -10,7 +10,8 @@
  *
  * Threads: made, cancelled and dropped on any; the function and the release of its data on the owner's
  *   context. What only passes an outcome on happens on the settling thread.
- * Locks: the chain's cell lock guards `upstream` and `linked`. No other is taken under it.
+ * Locks: the chain's cell lock guards `upstream`, `linked`, and what tells a thread that waits. Under it that
+ *   thread is woken, nothing else.
  * Owns: `upstream`, the future it waits for at the moment, whose node holds the chain in turn: this circle
  *   is broken when that settles, or the chain is cancelled. The item's presence in the queue has the
  *   node's reference.
@@ -20,7 +21,8 @@
  * 3. The function is taken out by who calls it, and it is called on a chain that has not settled only. Its
  *    data goes after that call, or with the settled chain.
  * 4. A chain is PENDING until it settles, so that cancelling it takes effect at once.
- * Not here: rows of chains without an end on the stack (cfut-follow.c). */
+ * Not here: rows of chains without an end on the stack (cfut-follow.c); waits that call functions
+ *   (cfut-help.c). */
 
 #include <glib/gi18n-lib.h>
 
@@ -28,6 +30,7 @@
 #include "cfut-combine.h"
 #include "cfut-error.h"
 #include "cfut-follow-private.h"
+#include "cfut-help-private.h"
 
 typedef enum {
   CHAIN_WHEN_RESOLVED,
@@ -53,6 +56,10 @@ typedef struct {
   /* Guarded by the cell's lock */
   CfutFuture *upstream;
   gboolean linked;
+  gboolean due;      /* handed to the owner's queue */
+  CfutHelp *help;    /* (nullable): of the owner's thread, which waits for this */
+  gboolean is_ready; /* stands in the queue of a help */
+  CfutLink ready_link;
 } CfutChainFuture;
 
 typedef struct {
@@ -141,6 +148,20 @@ chain_is_due (CfutChainFuture *self)
   return due;
 }
 
+/* Under the lock: wakes the owner's thread, if that waits for this very chain. */
+static void
+chain_get_ready (CfutChainFuture *self)
+{
+  if (self->help == NULL || !self->due || self->is_ready)
+    return;
+
+  self->is_ready = TRUE;
+  g_object_ref (self);
+  cfut_queue_push (&self->help->ready, &self->ready_link);
+  atomic_store_explicit (&self->help->nudged, TRUE, memory_order_seq_cst);
+  cfut_parker_signal (self->help->thread->parker);
+}
+
 static void
 chain_follow_upstream (CfutNode *node)
 {
@@ -150,6 +171,10 @@ chain_follow_upstream (CfutNode *node)
 
   if (due && !atomic_load_explicit (&future->owner->delivery->gone, memory_order_acquire))
     {
+      cfut_cell_lock (&future->cell);
+      self->due = TRUE;
+      chain_get_ready (self);
+      cfut_cell_unlock (&future->cell);
       cfut_owner_push (future->owner, &self->item);
       return;
     }
@@ -190,10 +215,13 @@ chain_wait_for (CfutChainFuture       *self,
                 const CfutFollowClass *klass)
 {
   CfutFuture *future = &self->parent_instance;
+  CfutHelp *help = NULL;
   gboolean settled;
 
   cfut_future_observe (upstream);
   cfut_cell_lock (&future->cell);
+  if (self->help != NULL && self->help->thread == cfut_thread_get ())
+    help = self->help;
   settled = cfut_cell_settled (cfut_cell_load (&future->cell));
   if (!settled)
     {
@@ -204,6 +232,8 @@ chain_wait_for (CfutChainFuture       *self,
   if (settled)
     return FALSE;
 
+  if (help != NULL)
+    cfut_help_add (help, upstream);
   g_object_ref (self);
   self->node.klass = &klass->base;
   if (!cfut_future_add_node (upstream, &self->node))
@@ -283,6 +313,22 @@ chain_run (CfutChainFuture *self)
   chain_conclude (self, inner, error);
 }
 
+/* The thread that waits for it calls its function while it reaps; where another wait reaps, a loop is to. */
+static gboolean
+chain_is_helped (CfutChainFuture *self)
+{
+  CfutFuture *future = &self->parent_instance;
+  gboolean helped;
+
+  cfut_cell_lock (&future->cell);
+  helped = self->help != NULL;
+  if (helped)
+    atomic_store_explicit (&self->help->nudged, FALSE, memory_order_seq_cst);
+  cfut_cell_unlock (&future->cell);
+
+  return helped;
+}
+
 static gboolean
 chain_deliver (CfutItem        *item,
                CfutDeliverMode  mode)
@@ -290,8 +336,12 @@ chain_deliver (CfutItem        *item,
   CfutChainFuture *self =
     (CfutChainFuture *) ((char *) item - G_STRUCT_OFFSET (CfutChainFuture, item));
 
-  if (mode == CFUT_DELIVER_REAP && chain_is_due (self) && self->func != NULL)
-    return TRUE;
+  if (mode == CFUT_DELIVER_REAP && self->func != NULL && chain_is_due (self))
+    {
+      if (!chain_is_helped (self))
+        return TRUE;
+      mode = CFUT_DELIVER_LOOP;
+    }
 
   if (mode == CFUT_DELIVER_LOOP)
     chain_run (self);
@@ -360,6 +410,77 @@ cfut_chain_future_init (CfutChainFuture *self)
   self->item.klass = &chain_item_class;
 }
 
+gboolean
+cfut_chain_mark (CfutFuture  *future,
+                 CfutHelp    *help,
+                 CfutHelp   **previous)
+{
+  CfutChainFuture *self = (CfutChainFuture *) future;
+
+  if (!G_TYPE_CHECK_INSTANCE_TYPE (future, cfut_chain_future_get_type ()) ||
+      !cfut_owner_is_context_here (future->owner))
+    return FALSE;
+
+  cfut_cell_lock (&future->cell);
+  *previous = self->help;
+  self->help = help;
+  chain_get_ready (self);
+  cfut_cell_unlock (&future->cell);
+  return TRUE;
+}
+
+void
+cfut_chain_unmark (CfutFuture *future,
+                   CfutHelp   *previous)
+{
+  CfutChainFuture *self = (CfutChainFuture *) future;
+
+  cfut_cell_lock (&future->cell);
+  self->help = previous;
+  cfut_cell_unlock (&future->cell);
+}
+
+/* Takes the context for the time, unless this thread's loop has it already. */
+static void
+chain_run_here (CfutChainFuture *self)
+{
+  CfutDelivery *delivery = self->parent_instance.owner->delivery;
+  GMainContext *context = g_main_context_get_thread_default ();
+
+  if (context == NULL)
+    context = g_main_context_default ();
+
+  if (cfut_thread_get ()->delivering == delivery)
+    {
+      chain_run (self);
+    }
+  else if (cfut_owner_is_context_here (self->parent_instance.owner) &&
+           g_main_context_acquire (context))
+    {
+      chain_run (self);
+      g_main_context_release (context);
+    }
+}
+
+void
+cfut_chain_serve_ready (CfutLink *link,
+                        gboolean  calls)
+{
+  CfutChainFuture *self =
+    (CfutChainFuture *) ((char *) link - G_STRUCT_OFFSET (CfutChainFuture, ready_link));
+  CfutFuture *future = &self->parent_instance;
+
+  cfut_cell_lock (&future->cell);
+  self->is_ready = FALSE;
+  if (!calls)
+    chain_get_ready (self);
+  cfut_cell_unlock (&future->cell);
+
+  if (calls)
+    chain_run_here (self);
+  cfut_future_release (future);
+}
+
 static CfutFuture *
 chain_new (CfutFuture     *upstream,
            ChainWhen       when,
@@ -397,6 +518,11 @@ chain_new (CfutFuture     *upstream,
  * this call. It is called after the callbacks of @self there, and also when the new future was dropped. If that
  * main context goes away before, the new future is rejected with %CFUT_FUTURE_ERROR_ABANDONED and
  * @destroy is called on the default main context.
+ *
+ * A thread that blocks in [method@Cfut.Future.wait], or in one of the results, for the new future or for what hangs on it
+ * calls @func itself, inside that wait, if the main context is its own to run; so programs without a main loop
+ * can use chains. No other wait does so. A task's chains belong to who submitted it: a task that waits
+ * for one of them waits for that thread.
  *
  * Cancelling the new future takes effect at once, and cancels what it waits for: @self, or later the future that
  * @func returned.

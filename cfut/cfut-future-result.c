@@ -17,7 +17,8 @@
 #include "core/cfut-fork-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
-#include "cfut-future-private.h"
+#include "cfut-follow-private.h"
+#include "cfut-help-private.h"
 #include "cfut-task-private.h"
 #include "cfut-value-private.h"
 #include "cfut-wait-private.h"
@@ -71,7 +72,9 @@ future_wait_for_own (CfutFuture  *self,
  *
  * May be called on any thread. On the thread of a main loop it blocks that loop; prefer
  * [method@Cfut.Future.wait_async], a callback or [signal@Cfut.Future::done] there. A task that waits for itself
- * fails at once with %CFUT_FUTURE_ERROR_DEADLOCK.
+ * fails at once with %CFUT_FUTURE_ERROR_DEADLOCK. Where the future hangs on functions that were given to
+ * [method@Cfut.Future.chain] and its kin on this thread, and their main context is this thread's to run, they
+ * are called inside the wait.
  *
  * A task may wait for another one of its own executor: without limit and cancellable, what is still queued there is run
  * by the waiting thread itself, inside of the wait, to a depth of 64; otherwise another thread stands in for it while
@@ -116,7 +119,10 @@ cfut_future_wait (CfutFuture    *self,
 
   if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_KEYS))
     cfut_debug_begin_wait (cfut_future_debug_describe (self));
-  wake = cfut_cell_block (&self->cell, cfut_deadline_from_timeout (timeout_usec), cancellable);
+  if (timeout_usec != 0 && cfut_future_has_upstream (self))
+    wake = cfut_future_block_helping (self, cfut_deadline_from_timeout (timeout_usec), cancellable);
+  else
+    wake = cfut_cell_block (&self->cell, cfut_deadline_from_timeout (timeout_usec), cancellable);
   if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_KEYS))
     cfut_debug_end_wait ();
   if (wake == CFUT_WAKE_FIRED)

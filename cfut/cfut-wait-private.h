@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 CfutWake cfut_cell_block      (CfutCell            *cell,
                                gint64               deadline_usec,
                                GCancellable        *cancellable);
+CfutWake cfut_cell_block_nudged (CfutCell          *cell,
+                                 _Atomic gboolean  *nudge,   /* set, and the thread woken: NUDGED */
+                                 gint64             deadline_usec,
+                                 GCancellable      *cancellable);
 void     cfut_cell_wait_async (CfutCell            *cell,
                                gpointer             source_object,
                                gpointer             tag,

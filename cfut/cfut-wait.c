@@ -59,6 +59,15 @@ cfut_cell_block (CfutCell     *cell,
                  gint64        deadline_usec,
                  GCancellable *cancellable)
 {
+  return cfut_cell_block_nudged (cell, NULL, deadline_usec, cancellable);
+}
+
+CfutWake
+cfut_cell_block_nudged (CfutCell         *cell,
+                        _Atomic gboolean *nudge,
+                        gint64            deadline_usec,
+                        GCancellable     *cancellable)
+{
   BlockedWait wait = { .node.klass = &blocked_wait_class };
   CfutWake wake;
 
@@ -66,6 +75,7 @@ cfut_cell_block (CfutCell     *cell,
     return cfut_cell_settled (cfut_cell_load (cell)) ? CFUT_WAKE_FIRED : CFUT_WAKE_FORKED;
 
   cfut_waiter_init (&wait.waiter);
+  wait.waiter.nudge = nudge;
   if (!cfut_cell_add (cell, &wait.node))
     return CFUT_WAKE_FIRED;
 

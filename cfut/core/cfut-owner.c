@@ -512,6 +512,7 @@ owner_doze (CfutOwner    *self,
             gint64        deadline_usec,
             GCancellable *cancellable)
 {
+  _Atomic gboolean *nudge = waiter->nudge;
   CfutWake wake = CFUT_WAKE_NUDGED;
 
   waiter->nudge = &self->nudged;
@@ -523,7 +524,7 @@ owner_doze (CfutOwner    *self,
     wake = cfut_waiter_wait_asleep (waiter, deadline_usec, cancellable);
 
   atomic_store_explicit (&self->sleeper, NULL, memory_order_relaxed);
-  waiter->nudge = NULL;
+  waiter->nudge = nudge;
   return wake;
 }
 
