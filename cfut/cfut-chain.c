@@ -519,9 +519,9 @@ chain_new (CfutFuture     *upstream,
  * main context goes away before, the new future is rejected with %CFUT_FUTURE_ERROR_ABANDONED and
  * @destroy is called on the default main context.
  *
- * A thread that blocks in [method@Cfut.Future.wait], or in one of the results, for the new future or for what hangs on it
- * calls @func itself, inside that wait, if the main context is its own to run; so programs without a main loop
- * can use chains. No other wait does so. A task's chains belong to who submitted it: a task that waits
+ * A thread that blocks in [method@Cfut.Future.wait], or in one of the results, for the new future or for
+ * what hangs on it calls @func itself, inside that wait, if the main context is its own to run; so programs
+ * without a main loop can use chains. No other wait does so. A task's chains belong to who submitted it: a task that waits
  * for one of them waits for that thread.
  *
  * Cancelling the new future takes effect at once, and cancels what it waits for: @self, or later the future that

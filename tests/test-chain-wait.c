@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* Blocking waits for chains on the thread that is to call their functions: it calls them inside the wait, and
+ * other waits do not. */
+
+#include "test-util.h"
+
+/* Deeper than any stack; where each allocation is recorded that takes too long. */
+#ifdef __SANITIZE_ADDRESS__
+#define N_LONG 10000
+#else
+#define N_LONG 100000
+#endif
+
+/* What a chain's function is given: what it returns, and where it and the destroy notify were called. */
+typedef struct {
+  CfutFuture *inner;  /* (nullable): returned, with a reference; else @code is the error */
+  int code;           /* 0: none */
+  CfutFuture *settled;
+  TestPlace called;
+  TestPlace destroyed;
+} Step;
+
+static CfutFuture *
+step_func (CfutFuture  *settled,
+           gpointer     user_data,
+           GError     **error)
+{
+  Step *step = user_data;
+
+  g_assert_true (cfut_future_is_settled (settled));
+  g_assert_cmpint (test_place_get_n (&step->destroyed), ==, 0);
+  step->settled = settled;
+  test_place_note (&step->called);
+  if (step->inner != NULL)
+    return g_object_ref (step->inner);
+  if (step->code != 0)
+    g_set_error (error, G_IO_ERROR, step->code, "a step's own");
+  return NULL;
+}
+
+static void
+step_destroy (gpointer user_data)
+{
+  test_place_note (&((Step *) user_data)->destroyed);
+}
+
+/* Returns what has settled. */
+static CfutFuture *
+pass_func (CfutFuture  *settled,
+           gpointer     user_data,
+           GError     **error)
+{
+  if (user_data != NULL)
+    (*(int *) user_data)++;
+  return g_object_ref (settled);
+}
+
+static gpointer
+open_gate (gpointer gate)
+{
+  test_gate_wait_arrived (gate, 1);
+  test_gate_open (gate);
+  return NULL;
+}
+
+typedef struct {
+  CfutFuture *future;
+  CfutFuture *chained;
+  Step step;
+} Elsewhere;
+
+static void
+chain_here (gpointer data)
+{
+  Elsewhere *elsewhere = data;
+
+  elsewhere->chained =
+    cfut_future_chain (elsewhere->future, step_func, &elsewhere->step, step_destroy);
+}
+
+static gpointer
+settle_on_thread (gpointer promise)
+{
+  cfut_promise_resolve_int64 (promise, 1);
+  return NULL;
+}
+
+/* Guarantee 2 and the help of a wait: where no loop runs, the thread that owns the chain calls the functions inside
+ * its wait for it, in order, and the data is destroyed there. */
+static void
+test_chain_wait_calls_without_a_loop (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+
+  for (guint i = 0; i < 200; i++)
+    {
+      TestGate gate;
+      Step steps[3] = { { NULL, }, { NULL, }, { NULL, } };
+      g_autoptr (CfutFuture) task = NULL;
+      g_autoptr (CfutFuture) number = NULL;
+      g_autoptr (CfutFuture) first = NULL;
+      g_autoptr (CfutFuture) second = NULL;
+      g_autoptr (CfutFuture) third = NULL;
+      g_autoptr (CfutFuture) all = NULL;
+
+      test_gate_init (&gate);
+      task = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+      number = cfut_executor_submit (executor, test_task_number, GINT_TO_POINTER (7), NULL);
+      steps[0].code = G_IO_ERROR_BUSY;
+      steps[1].inner = number;
+      steps[2].inner = number;
+      first = cfut_future_chain (task, step_func, &steps[0], step_destroy);
+      second = cfut_future_recover (first, step_func, &steps[1], step_destroy);
+      third = cfut_future_always (second, step_func, &steps[2], step_destroy);
+      all = cfut_future_all (&third, 1);
+      if (i % 2 == 0)
+        test_gate_open (&gate);
+      else
+        g_thread_unref (g_thread_new ("opener", open_gate, &gate));
+      test_assert_settles (i % 4 < 2 ? all : third, CFUT_STATE_RESOLVED);
+      g_assert_cmpint (cfut_future_result_int64 (third, 0, NULL), ==, 7);
+      for (guint j = 0; j < 3; j++)
+        {
+          g_assert_cmpint (test_place_get_n (&steps[j].called), ==, 1);
+          g_assert_true (steps[j].called.thread == g_thread_self ());
+          g_assert_true (steps[j].destroyed.thread == g_thread_self ());
+          g_assert_cmpint (test_place_get_n (&steps[j].destroyed), ==, 1);
+        }
+      test_gate_clear (&gate);
+    }
+}
+
+/* A wait for something else calls nothing, however long the function is due; nor does one that ended early leave
+ * anything behind that does. */
+static void
+test_chain_other_waits_call_nothing (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+  Step step = { .inner = cfut_promise_get_future (promise) };
+  g_autoptr (CfutFuture) chained =
+    cfut_future_chain (cfut_promise_get_future (promise), step_func, &step, step_destroy);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (cfut_future_wait (chained, 1, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  cfut_promise_resolve_int64 (promise, 1);
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autoptr (CfutFuture) other = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+      g_autoptr (CfutFuture) all = cfut_future_all (&other, 1);
+
+      test_assert_settles (all, CFUT_STATE_RESOLVED);
+      g_assert_false (cfut_future_wait (chained, 0, NULL, NULL));
+    }
+  g_assert_cmpint (test_place_get_n (&step.called), ==, 0);
+  test_assert_settles (chained, CFUT_STATE_RESOLVED);
+  g_assert_cmpint (test_place_get_n (&step.called), ==, 1);
+}
+
+/* It is found behind any number of futures that wait for a loop. */
+static void
+test_chain_wait_finds_what_is_kept (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (CfutFuture) chained = NULL;
+  Step step = { NULL, };
+
+  for (guint i = 0; i < 3000; i++)
+    {
+      g_ptr_array_add (held, cfut_executor_submit (executor, test_task_nothing, NULL, NULL));
+      if (i == 1500)
+        {
+          step.inner = held->pdata[i];
+          chained = cfut_future_chain (held->pdata[i], step_func, &step, step_destroy);
+        }
+      test_assert_settles (held->pdata[i], CFUT_STATE_RESOLVED);
+    }
+  g_assert_cmpint (test_place_get_n (&step.called), ==, 0);
+  test_assert_settles (chained, CFUT_STATE_RESOLVED);
+  g_assert_cmpint (test_place_get_n (&step.called), ==, 1);
+  g_assert_cmpint (test_place_get_n (&step.destroyed), ==, 1);
+}
+
+/* Inside a callback of the main loop, which is held up by the wait. */
+static gboolean
+wait_in_loop (gpointer data)
+{
+  Elsewhere *elsewhere = data;
+
+  chain_here (elsewhere);
+  test_assert_settles (elsewhere->chained, CFUT_STATE_RESOLVED);
+  g_assert_true (elsewhere->step.called.thread == g_thread_self ());
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_chain_wait_inside_the_loop (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+
+  for (guint i = 0; i < 100; i++)
+    {
+      TestGate gate;
+      Elsewhere elsewhere = { NULL, };
+
+      test_gate_init (&gate);
+      elsewhere.future = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+      elsewhere.step.inner = elsewhere.future;
+      if (i % 2 == 0)
+        test_gate_open (&gate);
+      else
+        g_thread_unref (g_thread_new ("opener", open_gate, &gate));
+      g_idle_add (wait_in_loop, &elsewhere);
+      test_iterate_until (NULL, test_place_get_n (&elsewhere.step.destroyed) == 1);
+      g_assert_cmpint (test_place_get_n (&elsewhere.step.called), ==, 1);
+      g_object_unref (elsewhere.future);
+      g_object_unref (elsewhere.chained);
+      test_gate_clear (&gate);
+    }
+}
+
+static CfutFuture *
+submit_func (CfutFuture  *settled,
+             gpointer     user_data,
+             GError     **error)
+{
+  gpointer *data = user_data;
+  int *left = data[1];
+  g_autoptr (CfutFuture) next = cfut_executor_submit (data[0], test_task_number, GINT_TO_POINTER (*left), NULL);
+
+  if (--*left == 0)
+    return g_steal_pointer (&next);
+  return cfut_future_chain (next, submit_func, data, NULL);
+}
+
+/* What the functions return is helped along too, steps that run elsewhere in between. */
+static void
+test_chain_wait_goes_on_with_what_is_returned (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  int left = 500;
+  gpointer data[] = { executor, &left };
+  g_autoptr (CfutFuture) task = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+  g_autoptr (CfutFuture) chained = cfut_future_chain (task, submit_func, data, NULL);
+
+  test_assert_settles (chained, CFUT_STATE_RESOLVED);
+  g_assert_cmpint (cfut_future_result_int64 (chained, 0, NULL), ==, 1);
+  g_assert_cmpint (left, ==, 0);
+}
+
+/* A function waits for another chain itself, and that for a third. */
+static CfutFuture *
+waiting_func (CfutFuture  *settled,
+              gpointer     depth,
+              GError     **error)
+{
+  g_autoptr (CfutFuture) chained = NULL;
+
+  if (GPOINTER_TO_INT (depth) == 0)
+    return g_object_ref (settled);
+
+  chained = cfut_future_chain (settled, waiting_func, GINT_TO_POINTER (GPOINTER_TO_INT (depth) - 1), NULL);
+  test_assert_settles (chained, CFUT_STATE_RESOLVED);
+  return g_steal_pointer (&chained);
+}
+
+static void
+test_chain_wait_inside_a_function (void)
+{
+  for (guint in_loop = 0; in_loop < 2; in_loop++)
+    {
+      g_autoptr (CfutPromise) promise = cfut_promise_new ();
+      g_autoptr (CfutFuture) chained =
+        cfut_future_chain (cfut_promise_get_future (promise), waiting_func, GINT_TO_POINTER (20), NULL);
+
+      cfut_promise_resolve_int64 (promise, 5);
+      if (in_loop)
+        test_iterate_until (NULL, cfut_future_is_settled (chained));
+      test_assert_settles (chained, CFUT_STATE_RESOLVED);
+      g_assert_cmpint (cfut_future_result_int64 (chained, 0, NULL), ==, 5);
+    }
+}
+
+/* An inner wait for the same chain that ends early leaves it to the outer one. */
+static CfutFuture *
+impatient_func (CfutFuture  *settled,
+                gpointer     user_data,
+                GError     **error)
+{
+  gpointer *data = user_data;
+
+  g_assert_false (cfut_future_wait (data[0], 1, NULL, NULL));
+  cfut_promise_resolve_int64 (data[1], 1);
+  return g_object_ref (settled);
+}
+
+static void
+test_chain_wait_inside_for_the_same (void)
+{
+  g_autoptr (CfutPromise) first = cfut_promise_new ();
+  g_autoptr (CfutPromise) second = cfut_promise_new ();
+  gpointer data[] = { NULL, second };
+  g_autoptr (CfutFuture) impatient =
+    cfut_future_chain (cfut_promise_get_future (first), impatient_func, data, NULL);
+  g_autoptr (CfutFuture) other =
+    cfut_future_chain (cfut_promise_get_future (second), pass_func, NULL, NULL);
+  CfutFuture *both[] = { other, impatient };
+  g_autoptr (CfutFuture) all = cfut_future_all (both, 2);
+
+  data[0] = other;
+  cfut_promise_resolve_int64 (first, 1);
+  test_assert_settles (all, CFUT_STATE_RESOLVED);
+}
+
+static gpointer
+wait_for_a_row (gpointer data)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  CfutPromise *promise = data;
+  g_autoptr (CfutFuture) last = g_object_ref (cfut_promise_get_future (promise));
+  int n_calls = 0;
+
+  g_main_context_push_thread_default (context);
+  for (guint i = 0; i < N_LONG; i++)
+    {
+      CfutFuture *before = last;
+
+      last = cfut_future_chain (before, pass_func, &n_calls, NULL);
+      g_object_unref (before);
+    }
+  g_thread_unref (g_thread_new ("settler", settle_on_thread, promise));
+  test_assert_settles (last, CFUT_STATE_RESOLVED);
+  g_assert_cmpint (n_calls, ==, N_LONG);
+  g_clear_object (&last);
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+/* A long row is called through in one wait, on a thread whose context nobody runs. */
+static void
+test_chain_wait_for_a_long_row (void)
+{
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+
+  g_thread_join (g_thread_new ("waiter", wait_for_a_row, promise));
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/cfut/chain-wait/calls-without-a-loop", test_chain_wait_calls_without_a_loop);
+  g_test_add_func ("/cfut/chain-wait/others-call-nothing", test_chain_other_waits_call_nothing);
+  g_test_add_func ("/cfut/chain-wait/finds-what-is-kept", test_chain_wait_finds_what_is_kept);
+  g_test_add_func ("/cfut/chain-wait/inside-the-loop", test_chain_wait_inside_the_loop);
+  g_test_add_func ("/cfut/chain-wait/goes-on-with-what-is-returned",
+                   test_chain_wait_goes_on_with_what_is_returned);
+  g_test_add_func ("/cfut/chain-wait/inside-a-function", test_chain_wait_inside_a_function);
+  g_test_add_func ("/cfut/chain-wait/inside-for-the-same", test_chain_wait_inside_for_the_same);
+  g_test_add_func ("/cfut/chain-wait/for-a-long-row", test_chain_wait_for_a_long_row);
+
+  return g_test_run ();
+}
