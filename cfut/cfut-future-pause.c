@@ -13,6 +13,18 @@
 
 #include "cfut-future-private.h"
 
+void
+cfut_future_wake_paused (CfutPaused *paused)
+{
+  while (paused != NULL)
+    {
+      CfutPaused *next = paused->next;
+
+      cfut_waiter_fire (&paused->waiter);
+      paused = next;
+    }
+}
+
 /* Between two steps of a function. A worker that sleeps here is stood in for. */
 void
 cfut_future_pause_here (CfutFuture *self)
@@ -25,20 +37,21 @@ cfut_future_pause_here (CfutFuture *self)
   extra = cfut_future_get_extra (self);
   for (;;)
     {
-      CfutWaiter waiter;
+      CfutPaused paused;
       guint word;
 
-      cfut_waiter_init (&waiter);
+      cfut_waiter_init (&paused.waiter);
       word = cfut_cell_lock (&self->cell);
       if (!(word & CFUT_CELL_PAUSED) || (word & CFUT_CELL_CANCEL_REQUESTED) || cfut_cell_settled (word))
         {
           cfut_cell_unlock (&self->cell);
           return;
         }
-      extra->paused = &waiter;
+      paused.next = extra->paused;
+      extra->paused = &paused;
       cfut_cell_unlock (&self->cell);
 
-      cfut_owner_block (&waiter, CFUT_NO_DEADLINE, NULL);
+      cfut_owner_block (&paused.waiter, CFUT_NO_DEADLINE, NULL);
     }
 }
 
@@ -83,7 +96,7 @@ cfut_future_resume (CfutFuture *self)
 {
   CfutFutureClass *klass;
   CfutFutureExtra *extra;
-  CfutWaiter *paused = NULL;
+  CfutPaused *paused = NULL;
   guint word;
 
   g_return_if_fail (CFUT_IS_FUTURE (self));
@@ -98,8 +111,7 @@ cfut_future_resume (CfutFuture *self)
     paused = g_steal_pointer (&extra->paused);
   cfut_cell_unlock (&self->cell);
 
-  if (paused != NULL)
-    cfut_waiter_fire (paused);
+  cfut_future_wake_paused (paused);
 
   klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
   if (cfut_cell_state (word) == CFUT_STATE_PENDING && klass->resumed != NULL)

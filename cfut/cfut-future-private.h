@@ -41,12 +41,19 @@ typedef enum {
   CFUT_FUTURE_DIRTY_STATE = 1 << 3
 } CfutFutureDirty;
 
+/* A range runs on several threads. */
+typedef struct _CfutPaused CfutPaused;
+struct _CfutPaused {
+  CfutWaiter waiter;
+  CfutPaused *next;
+};
+
 struct _CfutFutureExtra {
   /* Guarded by the cell's lock */
   char *name;
   char *message;
   GCancellable *cancellable;
-  CfutWaiter *paused;   /* (nullable): where its function waits to be resumed */
+  CfutPaused *paused;   /* (nullable): the threads on which its function waits to be resumed */
   guint64 done;
   guint64 total;
   CfutFutureDirty dirty;
@@ -179,6 +186,7 @@ void        cfut_future_loop_seen        (CfutDelivery     *delivery);
 void        cfut_future_ask_to_stop      (CfutFuture       *self);
 /* On the thread that runs it: returns when it is not paused, or asked to stop. */
 void        cfut_future_pause_here       (CfutFuture       *self);
+void        cfut_future_wake_paused      (CfutPaused       *paused);
 GError     *cfut_future_no_error_set     (void);
 void        cfut_future_take_value       (CfutFuture       *self,
                                           GValue           *value);

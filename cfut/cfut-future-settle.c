@@ -362,7 +362,7 @@ future_ask_to_stop_locked (CfutFuture *self,
 {
   CfutFutureExtra *extra = cfut_future_peek_extra (self);
   GCancellable *cancellable = NULL;
-  CfutWaiter *paused = NULL;
+  CfutPaused *paused = NULL;
 
   if (extra != NULL && extra->cancellable != NULL)
     cancellable = g_object_ref (extra->cancellable);
@@ -371,8 +371,7 @@ future_ask_to_stop_locked (CfutFuture *self,
   cfut_cell_set_flags (&self->cell, CFUT_CELL_CANCEL_REQUESTED);
   cfut_cell_unlock (&self->cell);
 
-  if (paused != NULL)
-    cfut_waiter_fire (paused);
+  cfut_future_wake_paused (paused);
   if (cancellable != NULL)
     {
       g_cancellable_cancel (cancellable);
