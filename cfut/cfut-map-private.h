@@ -32,9 +32,11 @@ void         cfut_map_data_init      (CfutMapData       *self,
 CfutMapData *cfut_map_data_ref       (CfutMapData       *self);
 void         cfut_map_data_unref     (CfutMapData       *self);
 
-/* For the tasks that a submission is split in: they are in no group. */
-CfutRequest *cfut_map_copy_request   (CfutRequest       *request,
-                                      gboolean           is_part);
+/* What of a request is for the futures that others have, and what for the tasks that run them, where that is not
+ * the same. Both (transfer full) (nullable). */
+void         cfut_map_split_request  (CfutRequest       *request,
+                                      CfutRequest      **of_future,
+                                      CfutRequest      **of_task);
 
 /* What the items of a map run: immutable, held by each of them until it has settled. */
 struct _CfutMapCore {
@@ -42,7 +44,6 @@ struct _CfutMapCore {
   CfutMapFunc func;           /* either this ... */
   CfutMapItemFunc item_func;  /* ... or this, with ... */
   GPtrArray *items;           /* ... the objects */
-  GCancellable *cancellable;  /* (nullable): of the request */
 };
 
 CfutMapCore *cfut_map_core_new       (gpointer           user_data,
@@ -53,8 +54,9 @@ struct _CfutMapSource {
   CfutMapData data;
   CfutMapCore *core;
   CfutExecutor *executor;
-  CfutRequest *item_request;   /* (nullable) */
-  CfutRequest *chunk_request;  /* (nullable) */
+  CfutRequest *whole;      /* (nullable): for an item that is its own task, ... */
+  CfutRequest *of_item;    /* ... in a chunk, and ... */
+  CfutRequest *of_chunk;   /* ... for that */
 };
 
 CfutMapSource *cfut_map_source_new   (CfutMapCore       *core,

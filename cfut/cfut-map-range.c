@@ -30,9 +30,7 @@
 
 #include "core/cfut-pool-private.h"
 #include "core/cfut-thread-private.h"
-#include "cfut-error.h"
 #include "cfut-executor.h"
-#include "cfut-group.h"
 #include "cfut-map-private.h"
 #include "cfut-task-private.h"
 
@@ -64,8 +62,6 @@ struct _MapRange {
   guint64 total;
   guint64 grain;              /* 0: automatic */
   guint n_runners;
-  GCancellable *cancellable;  /* (nullable): of the request */
-  gulong handler;
 
   _Atomic guint64 cursor;     /* from begin; taken so far */
   _Atomic guint64 n_done;
@@ -87,9 +83,6 @@ range_free (CfutMapData *data)
 {
   MapRange *self = (MapRange *) data;
 
-  if (self->handler != 0)
-    g_signal_handler_disconnect (self->cancellable, self->handler);
-  g_clear_object (&self->cancellable);
   for (guint i = 0; i < self->n_runners; i++)
     {
       CfutFuture *runner = atomic_load_explicit (&self->runners[i].future, memory_order_relaxed);
@@ -274,8 +267,7 @@ range_call (MapRange *self,
     return TRUE;
 
   if (error == NULL)
-    error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_CALLBACK_FAILED,
-                                 _("The function failed and set no error"));
+    error = cfut_future_no_error_set ();
   range_take_error (self, &self->error, error);
   return FALSE;
 }
@@ -316,14 +308,17 @@ runner_run (CfutTask  *runner,
   MapRange *range = self->range;
   CfutFuture *future = CFUT_FUTURE (range->task);
   CfutThread *thread = cfut_thread_get ();
+  CfutPoolRun run;
 
   atomic_store_explicit (&self->started, TRUE, memory_order_relaxed);
   if (cfut_future_start (future) || !cfut_future_is_settled (future))
     {
       /* The one future in place of the runner. */
+      cfut_pool_enter_run (&run, G_OBJECT (future));
       thread->running_task = range->task;
       range_work (range, CFUT_FUTURE (runner));
       thread->running_task = runner;
+      cfut_pool_leave_run (&run);
     }
 
   /* All is taken, or given up. */
@@ -372,13 +367,6 @@ static const CfutNodeClass range_node_class = {
   .settled = range_settled,
 };
 
-static void
-on_cancelled (GCancellable *cancellable,
-              gpointer      future)
-{
-  cfut_future_cancel (future);
-}
-
 /* The future is never queued itself. */
 static gboolean
 range_run_nothing (CfutTask  *task,
@@ -404,12 +392,10 @@ range_count_runners (CfutExecutor *executor,
 
 static MapRange *
 range_new (guint          n_runners,
-           CfutRequest   *request,
            gpointer       user_data,
            GDestroyNotify destroy)
 {
   MapRange *self = g_malloc0 (sizeof (MapRange) + n_runners * sizeof (RangeRunner));
-  CfutFuture *future;
 
   cfut_map_data_init (&self->data, user_data, destroy, range_free);
   cfut_map_data_ref (&self->data);
@@ -422,12 +408,7 @@ range_new (guint          n_runners,
       self->runners[i].range = self;
     }
 
-  future = CFUT_FUTURE (self->task);
-  cfut_future_add_node (future, &self->node);
-  if (request != NULL && request->name != NULL)
-    cfut_future_set_name (future, request->name);
-  if (request != NULL && request->group != NULL)
-    cfut_group_add (request->group, future);
+  cfut_future_add_node (CFUT_FUTURE (self->task), &self->node);
 
   return self;
 }
@@ -436,16 +417,9 @@ range_new (guint          n_runners,
 static void
 range_submit (MapRange     *self,
               CfutExecutor *executor,
-              CfutRequest  *request)
+              CfutRequest  *part)
 {
-  CfutRequest *part = NULL;
   gboolean refused = FALSE;
-
-  if (request != NULL)
-    {
-      part = cfut_map_copy_request (request, TRUE);
-      g_clear_object (&part->cancellable);
-    }
 
   for (guint i = 0; i < self->n_runners && !refused &&
                     !atomic_load_explicit (&self->over, memory_order_seq_cst); i++)
@@ -472,8 +446,6 @@ range_submit (MapRange     *self,
           part->when_full = CFUT_WHEN_FULL_REJECT;
         }
     }
-
-  g_clear_object (&part);
 }
 
 static GError *
@@ -539,6 +511,8 @@ cfut_executor_map_range (CfutExecutor   *self,
                          GDestroyNotify  destroy)
 {
   guint64 total = end > begin ? end - begin : 0;
+  CfutRequest *of_future;
+  CfutRequest *of_task;
   MapRange *range;
   CfutFuture *future;
 
@@ -546,7 +520,7 @@ cfut_executor_map_range (CfutExecutor   *self,
   g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
   g_return_val_if_fail (func != NULL, NULL);
 
-  range = range_new (range_count_runners (self, total, grain), request, user_data, destroy);
+  range = range_new (range_count_runners (self, total, grain), user_data, destroy);
   range->func = func;
   range->begin = begin;
   range->total = total;
@@ -554,25 +528,26 @@ cfut_executor_map_range (CfutExecutor   *self,
   atomic_init (&range->n_out, 1);
   future = g_object_ref (CFUT_FUTURE (range->task));
 
-  if (request != NULL && request->cancellable != NULL)
-    {
-      range->cancellable = g_object_ref (request->cancellable);
-      range->handler = g_cancellable_connect (request->cancellable, G_CALLBACK (on_cancelled),
-                                              g_object_ref (future),
-                                              (GDestroyNotify) cfut_future_release);
-    }
+  cfut_map_split_request (request, &of_future, &of_task);
+  if (of_future != NULL)
+    cfut_task_apply_request (range->task, of_future);
+  /* It is the one future that hears of it, and tells the runners. */
+  if (of_task != NULL)
+    g_clear_object (&of_task->cancellable);
 
   if (begin > end)
     cfut_future_reject_pending (future, range_backwards_error (begin, end));
   else if (total == 0)
     cfut_future_start (future);
   else
-    range_submit (range, self, request);
+    range_submit (range, self, of_task);
 
   /* Those that were shown after it was over. */
   if (atomic_load_explicit (&range->over, memory_order_seq_cst))
     range_end (range);
   range_out (range);
   range_unref (range);
+  g_clear_object (&of_future);
+  g_clear_object (&of_task);
   return future;
 }

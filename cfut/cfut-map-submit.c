@@ -8,7 +8,7 @@
  *   same.
  * Locks: none.
  * Owns: an item holds the core until it is released. A chunk holds its items and the core; it is held by
- *   its task and by its node, and while it runs by the handler of a cancellable.
+ *   its task and by its node.
  * Invariants:
  * 1. No item holds the executor: an executor may hold items until it is finalised.
  * 2. When a chunk has settled, so have its items, or they do in the same step: those it did not come to, like
@@ -17,7 +17,6 @@
  * Not here: how many are submitted, and when (cfut-map.c). */
 
 #include "cfut-executor.h"
-#include "cfut-group.h"
 #include "cfut-map-private.h"
 #include "cfut-task-private.h"
 
@@ -90,9 +89,8 @@ cfut_map_data_unref (CfutMapData *self)
     cfut_owner_push (self->owner, &self->item);
 }
 
-CfutRequest *
-cfut_map_copy_request (CfutRequest *request,
-                       gboolean     is_part)
+static CfutRequest *
+request_copy (CfutRequest *request)
 {
   CfutRequest *copy = cfut_request_new ();
 
@@ -104,10 +102,27 @@ cfut_map_copy_request (CfutRequest *request,
   copy->when_full = request->when_full;
   copy->chunk_size = request->chunk_size;
   g_set_object (&copy->cancellable, request->cancellable);
-  if (!is_part)
-    g_set_object (&copy->group, request->group);
+  g_set_object (&copy->group, request->group);
 
   return copy;
+}
+
+void
+cfut_map_split_request (CfutRequest  *request,
+                        CfutRequest **of_future,
+                        CfutRequest **of_task)
+{
+  *of_future = *of_task = NULL;
+  if (request == NULL)
+    return;
+
+  *of_future = cfut_request_new ();
+  (*of_future)->name = g_strdup (request->name);
+  g_set_object (&(*of_future)->cancellable, request->cancellable);
+  g_set_object (&(*of_future)->group, request->group);
+
+  *of_task = request_copy (request);
+  g_clear_object (&(*of_task)->group);
 }
 
 static void
@@ -116,7 +131,6 @@ core_free (CfutMapData *data)
   CfutMapCore *self = (CfutMapCore *) data;
 
   g_clear_pointer (&self->items, g_ptr_array_unref);
-  g_clear_object (&self->cancellable);
   g_free (self);
 }
 
@@ -136,8 +150,9 @@ source_free (CfutMapData *data)
   CfutMapSource *self = (CfutMapSource *) data;
 
   g_object_unref (self->executor);
-  g_clear_object (&self->item_request);
-  g_clear_object (&self->chunk_request);
+  g_clear_object (&self->whole);
+  g_clear_object (&self->of_item);
+  g_clear_object (&self->of_chunk);
   cfut_map_data_unref (&self->core->data);
   g_free (self);
 }
@@ -154,11 +169,8 @@ cfut_map_source_new (CfutMapCore  *core,
   self->core = core;
   self->executor = g_object_ref (executor);
   if (request != NULL)
-    {
-      self->item_request = cfut_map_copy_request (request, FALSE);
-      self->chunk_request = cfut_map_copy_request (request, TRUE);
-      g_set_object (&core->cancellable, request->cancellable);
-    }
+    self->whole = request_copy (request);
+  cfut_map_split_request (request, &self->of_item, &self->of_chunk);
 
   return self;
 }
@@ -212,24 +224,6 @@ chunk_unref (gpointer data)
   g_free (self);
 }
 
-static MapChunk *
-chunk_ref (MapChunk *self)
-{
-  g_atomic_ref_count_inc (&self->ref_count);
-  return self;
-}
-
-/* On the thread that cancels. */
-static void
-chunk_cancel_items (GCancellable *cancellable,
-                    gpointer      data)
-{
-  MapChunk *self = data;
-
-  for (guint i = 0; i < self->n_items; i++)
-    cfut_future_cancel (self->items[i]);
-}
-
 /* What the chunk did not come to ends like it; what runs, as its time is up, is asked to stop too. */
 static void
 chunk_settled (CfutNode   *node,
@@ -240,7 +234,8 @@ chunk_settled (CfutNode   *node,
 
   if (state == CFUT_STATE_CANCELLED)
     {
-      chunk_cancel_items (NULL, self);
+      for (guint i = 0; i < self->n_items; i++)
+        cfut_future_cancel (self->items[i]);
     }
   else if (state == CFUT_STATE_REJECTED)
     {
@@ -248,11 +243,8 @@ chunk_settled (CfutNode   *node,
 
       for (guint i = 0; i < self->n_items; i++)
         if (!cfut_future_reject_pending (self->items[i], g_error_copy (error)) &&
-            !cfut_future_is_settled (self->items[i]))
-          {
-            cfut_future_cancel (self->items[i]);
-            cfut_future_settle (self->items[i], CFUT_STATE_REJECTED, NULL, g_error_copy (error));
-          }
+            cfut_future_settle (self->items[i], CFUT_STATE_REJECTED, NULL, g_error_copy (error)))
+          cfut_future_ask_to_stop (self->items[i]);
       g_error_free (error);
     }
 
@@ -264,40 +256,28 @@ static const CfutNodeClass chunk_node_class = {
   .settled = chunk_settled,
 };
 
-static void
-run_item (CfutTask *task)
-{
-  g_object_ref (task);
-  if (!cfut_task_run (task, 0))
-    cfut_future_release (CFUT_FUTURE (task));
-}
-
 static gboolean
 chunk_run (CfutTask  *task,
            gpointer   data,
            GError   **error)
 {
   MapChunk *self = data;
-  GCancellable *cancellable = self->core->cancellable;
-  gboolean goes_on = TRUE;
-  gulong handler = 0;
 
-  /* The request's cancellable stops the chunk; the item that is running hears of it by this. */
-  if (cancellable != NULL)
-    handler = g_cancellable_connect (cancellable, G_CALLBACK (chunk_cancel_items), chunk_ref (self),
-                                     chunk_unref);
-
-  for (guint i = 0; goes_on && i < self->n_items; i++)
+  for (guint i = 0; i < self->n_items; i++)
     {
-      goes_on = cfut_task_checkpoint (task, error);
-      if (goes_on)
-        run_item (CFUT_TASK (self->items[i]));
+      CfutFuture *item = self->items[i];
+
+      if (!cfut_task_checkpoint (task, error))
+        return FALSE;
+
+      /* A paused one holds up those behind it. */
+      cfut_future_pause_here (item);
+      g_object_ref (item);
+      if (!cfut_task_run (CFUT_TASK (item), 0))
+        cfut_future_release (item);
     }
 
-  /* Not g_cancellable_disconnect: it waits for handlers, and one of them may wait for us. */
-  if (handler != 0)
-    g_signal_handler_disconnect (cancellable, handler);
-  return goes_on;
+  return TRUE;
 }
 
 static MapChunk *
@@ -306,7 +286,6 @@ chunk_new (CfutMapSource *source,
            guint          n)
 {
   MapChunk *self = g_malloc0 (sizeof (MapChunk) + n * sizeof (CfutFuture *));
-  CfutRequest *request = source->item_request;
 
   g_atomic_ref_count_init (&self->ref_count);
   self->node.klass = &chunk_node_class;
@@ -319,10 +298,7 @@ chunk_new (CfutMapSource *source,
       CfutFuture *item = CFUT_FUTURE (cfut_task_new (item_run, item_new (source->core, first + i),
                                                      item_free));
 
-      if (request->name != NULL)
-        cfut_future_set_name (item, request->name);
-      if (request->group != NULL)
-        cfut_group_add (request->group, item);
+      cfut_task_apply_request (CFUT_TASK (item), source->of_item);
       self->items[i] = item;
     }
 
@@ -336,15 +312,15 @@ source_submit_chunk (CfutMapSource *self,
                      CfutFuture   **items)
 {
   MapChunk *chunk = chunk_new (self, first, n);
-  guint64 size = self->item_request->size;
+  guint64 size = self->whole->size;
   CfutFuture *future;
 
   for (guint i = 0; i < n; i++)
     items[i] = g_object_ref (chunk->items[i]);
 
-  self->chunk_request->size = size > G_MAXUINT64 / n ? G_MAXUINT64 : size * n;
-  chunk_ref (chunk);
-  future = cfut_executor_submit_full (self->executor, self->chunk_request, chunk_run, chunk, chunk_unref);
+  self->of_chunk->size = size > G_MAXUINT64 / n ? G_MAXUINT64 : size * n;
+  g_atomic_ref_count_inc (&chunk->ref_count);
+  future = cfut_executor_submit_full (self->executor, self->of_chunk, chunk_run, chunk, chunk_unref);
 
   /* Its items tell what came of it. */
   cfut_future_observe (future);
@@ -369,7 +345,7 @@ cfut_map_source_submit (CfutMapSource *self,
   if (n > 1)
     chunk = source_submit_chunk (self, first, n, items);
   else
-    items[0] = cfut_executor_submit_full (self->executor, self->item_request, item_run,
+    items[0] = cfut_executor_submit_full (self->executor, self->whole, item_run,
                                           item_new (self->core, first), item_free);
   if (foreign)
     cfut_owner_enter (outer, NULL);

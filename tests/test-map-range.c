@@ -167,7 +167,6 @@ test_map_range_empty (void)
   backwards = cfut_executor_map_range (executor, NULL, 6, 5, 0, work_part, &place, test_place_note);
   test_assert_fails (backwards, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
   g_assert_cmpuint (work.n_parts, ==, 0);
-  g_assert_cmpint (test_place_get_n (&place), ==, 0);
   test_iterate_until (NULL, test_place_get_n (&place) == 1);
   test_place_assert_here (&place, 1);
   work_clear (&work);
