@@ -141,6 +141,15 @@ debug_has_settled (CfutFuture *self,
     cfut_future_debug_settled (self, to);
 }
 
+/* The threads that wait at a checkpoint, or for what is paused to have its turn. */
+static CfutPaused *
+steal_paused_locked (CfutFuture *self)
+{
+  CfutFutureExtra *extra = cfut_future_peek_extra (self);
+
+  return extra != NULL ? g_steal_pointer (&extra->paused) : NULL;
+}
+
 static gboolean
 future_settle_below (CfutFuture *self,
                      CfutState   below,
@@ -151,6 +160,7 @@ future_settle_below (CfutFuture *self,
   CfutNode *nodes[CFUT_NODE_CONTEXT] = { NULL, };
   CfutFutureClass *klass = class_of (self);
   guint before = cfut_cell_lock (&self->cell);
+  CfutPaused *paused;
   gpointer data;
 
   if (cfut_cell_state (before) >= below)
@@ -163,10 +173,14 @@ future_settle_below (CfutFuture *self,
     }
 
   if (error != NULL)
-    value_take_error (&self->value, error);
+    {
+      cfut_future_discard_value (self, &self->value);
+      value_take_error (&self->value, error);
+    }
   else if (value != NULL)
     self->value = *value;
   data = future_unqueue (self, before);
+  paused = steal_paused_locked (self);
 
   g_object_ref (self);
   debug_will_settle (self);
@@ -175,6 +189,7 @@ future_settle_below (CfutFuture *self,
   future_settled (self, to, before, nodes);
   if (data != NULL)
     klass->after_unqueued (data);
+  cfut_future_wake_paused (paused);
   return TRUE;
 }
 
@@ -253,9 +268,6 @@ cfut_future_finish_run (CfutFuture *self,
       return;
     }
 
-  if (error != NULL)
-    cfut_future_discard_value (self, &self->value);
-
   before = cfut_cell_lock (&self->cell);
   cfut_cell_clear_flags (&self->cell, CFUT_CELL_ENTERED);
   if (cfut_cell_settled (before))
@@ -270,7 +282,10 @@ cfut_future_finish_run (CfutFuture *self,
     }
 
   if (error != NULL)
-    value_take_error (&self->value, error);
+    {
+      cfut_future_discard_value (self, &self->value);
+      value_take_error (&self->value, error);
+    }
   before = cfut_cell_settle_locked (&self->cell, state, nodes);
   debug_has_settled (self, state);
   future_settled (self, state, before, nodes);
@@ -362,12 +377,10 @@ future_ask_to_stop_locked (CfutFuture *self,
 {
   CfutFutureExtra *extra = cfut_future_peek_extra (self);
   GCancellable *cancellable = NULL;
-  CfutPaused *paused = NULL;
+  CfutPaused *paused = steal_paused_locked (self);
 
   if (extra != NULL && extra->cancellable != NULL)
     cancellable = g_object_ref (extra->cancellable);
-  if (extra != NULL)
-    paused = g_steal_pointer (&extra->paused);
   cfut_cell_set_flags (&self->cell, CFUT_CELL_CANCEL_REQUESTED);
   cfut_cell_unlock (&self->cell);
 
@@ -393,6 +406,7 @@ future_cancel (CfutFuture *self)
   CfutFutureClass *klass;
   CfutFutureExtra *extra;
   GCancellable *cancellable = NULL;
+  CfutPaused *paused;
   gpointer data;
   guint word;
 
@@ -412,6 +426,7 @@ future_cancel (CfutFuture *self)
     cancellable = g_object_ref (extra->cancellable);
   cfut_cell_set_flags (&self->cell, CFUT_CELL_CANCEL_REQUESTED);
   data = future_unqueue (self, word);
+  paused = steal_paused_locked (self);
   g_object_ref (self);
   debug_will_settle (self);
   word = cfut_cell_settle_locked (&self->cell, CFUT_STATE_CANCELLED, nodes);
@@ -420,6 +435,7 @@ future_cancel (CfutFuture *self)
 
   if (data != NULL)
     klass->after_unqueued (data);
+  cfut_future_wake_paused (paused);
   if (cancellable != NULL)
     {
       g_cancellable_cancel (cancellable);
