@@ -431,6 +431,9 @@ range_submit (MapRange     *self,
       cfut_map_data_ref (&self->data);
       future = cfut_executor_submit_full (executor, part, runner_run, runner, runner_unref);
       cfut_future_observe (future);
+      /* Who waits on a worker of the pool waits for what that pool runs. */
+      if (i == 0)
+        self->task->entry.pool = CFUT_TASK (future)->entry.pool;
       atomic_store_explicit (&runner->future, future, memory_order_seq_cst);
       if (!cfut_future_add_node (future, &runner->node))
         {

@@ -322,6 +322,10 @@ source_submit_chunk (CfutMapSource *self,
   g_atomic_ref_count_inc (&chunk->ref_count);
   future = cfut_executor_submit_full (self->executor, self->of_chunk, chunk_run, chunk, chunk_unref);
 
+  /* Who waits for one of them on a worker of the pool waits for what that pool runs. */
+  for (guint i = 0; i < n; i++)
+    CFUT_TASK (items[i])->entry.pool = CFUT_TASK (future)->entry.pool;
+
   /* Its items tell what came of it. */
   cfut_future_observe (future);
   if (!cfut_future_add_node (future, &chunk->node))

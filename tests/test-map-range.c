@@ -438,6 +438,120 @@ test_map_range_hears_the_cancellable (void)
     }
 }
 
+typedef struct {
+  Work work;
+  TestPlace place;
+  TestPlace done;
+} Released;
+
+static void
+released_destroy (gpointer user_data)
+{
+  Released *self = user_data;
+
+  test_place_note (&self->place);
+}
+
+static gboolean
+part_with_checkpoint (CfutTask  *task,
+                      guint64    begin,
+                      guint64    end,
+                      gpointer   user_data,
+                      GError   **error)
+{
+  Work *self = user_data;
+
+  g_atomic_int_inc (&self->n_running);
+  test_gate_pass (self->gate);
+  return cfut_task_checkpoint (task, error) && work_part (task, begin, end, self + 1, error);
+}
+
+/* Paused, all of its threads stop at their next checkpoints, and begin no more parts; all go on when it is resumed, or
+ * cancelled. */
+static void
+test_map_range_pause (void)
+{
+  for (guint cancels = 0; cancels < 2; cancels++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (3);
+      g_autoptr (CfutFuture) future = NULL;
+      TestGate gate;
+      Work work[2];
+
+      test_gate_init (&gate);
+      work[0] = (Work) { .gate = &gate };
+      work_init (&work[1], 0, 100);
+      future = cfut_executor_map_range (executor, NULL, 0, 100, 1, part_with_checkpoint, work, NULL);
+      test_gate_wait_arrived (&gate, 3);
+      cfut_future_pause (future);
+      test_gate_open (&gate);
+      g_assert_false (cfut_future_wait (future, 2000, NULL, NULL));
+      g_assert_cmpint (g_atomic_int_get (&work[0].n_running), ==, 3);
+      g_assert_cmpuint (work[1].n_parts, ==, 0);
+
+      if (cancels)
+        cfut_future_cancel (future);
+      else
+        cfut_future_resume (future);
+      test_assert_settles (future, cancels ? CFUT_STATE_CANCELLED : CFUT_STATE_RESOLVED);
+      if (!cancels)
+        work_assert_all_once (&work[1]);
+      cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+      work_clear (&work[1]);
+      test_gate_clear (&gate);
+    }
+}
+
+/* Guarantee 7: at the run deadline it is rejected, and its data lives until the function has returned. */
+static void
+test_map_range_run_deadline (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
+  g_autoptr (CfutRequest) request = g_object_new (CFUT_TYPE_REQUEST, "run-deadline-usec", (gint64) 2000, NULL);
+  g_autoptr (CfutFuture) future = NULL;
+  TestPlace place = { 0 };
+  TestGate gate;
+  Released released = { 0 };
+
+  test_gate_init (&gate);
+  work_init (&released.work, 0, 10);
+  released.work.gate = &gate;
+  future = cfut_executor_map_range (executor, request, 0, 10, 1, work_part, &released, released_destroy);
+  cfut_future_add_done_callback (future, CFUT_CALLBACK_DEFAULT, test_place_callback, &place, NULL);
+  test_iterate_until (NULL, test_place_get_n (&place) == 1);
+  test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+  test_iterate_ready (NULL);
+  g_assert_cmpint (test_place_get_n (&released.place), ==, 0);
+
+  test_gate_open (&gate);
+  test_iterate_until (NULL, test_place_get_n (&released.place) == 1);
+  test_place_assert_here (&released.place, 1);
+  g_assert_cmpuint (released.work.n_parts, <=, 2);
+  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+  work_clear (&released.work);
+  test_gate_clear (&gate);
+}
+
+/* A queue deadline that passes before anything of it was started rejects it. */
+static void
+test_map_range_queue_deadline (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutRequest) request = g_object_new (CFUT_TYPE_REQUEST, "queue-deadline-usec", (gint64) 1000, NULL);
+  g_autoptr (CfutFuture) busy = NULL;
+  g_autoptr (CfutFuture) future = NULL;
+  TestGate gate;
+
+  test_gate_init (&gate);
+  busy = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+  test_gate_wait_arrived (&gate, 1);
+  future = cfut_executor_map_range (executor, request, 0, 10, 1, fail_silently, NULL, NULL);
+  test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+  test_gate_open (&gate);
+  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+  test_gate_clear (&gate);
+}
+
 /* Guarantee 1: after a shutdown it is rejected so, and the data freed by the owner. */
 static void
 test_map_range_after_a_shutdown (void)
@@ -497,8 +611,8 @@ part_says_something (CfutTask  *task,
 {
   cfut_task_set_result_int64 (task, 42);
   cfut_task_set_message (task, "at it");
-  g_assert_true (CFUT_FUTURE (task) == g_atomic_pointer_get ((gpointer *) user_data) ||
-                 g_atomic_pointer_get ((gpointer *) user_data) == NULL);
+  if (user_data != NULL && g_atomic_pointer_get ((gpointer *) user_data) != NULL)
+    g_assert_true (task == g_atomic_pointer_get ((gpointer *) user_data));
   return cfut_task_checkpoint (task, error);
 }
 
@@ -591,20 +705,6 @@ test_map_range_progress_of_few (void)
   test_gate_clear (&gate);
 }
 
-typedef struct {
-  Work work;
-  TestPlace place;
-  TestPlace done;
-} Released;
-
-static void
-released_destroy (gpointer user_data)
-{
-  Released *self = user_data;
-
-  test_place_note (&self->place);
-}
-
 static void
 released_callback (CfutFuture *settled,
                    gpointer    user_data)
@@ -647,26 +747,29 @@ run_range_inside (CfutTask  *task,
                   GError   **error)
 {
   g_autoptr (CfutFuture) future = NULL;
-  Work work;
 
-  work_init (&work, 0, 1000);
-  future = cfut_executor_map_range (user_data, NULL, 0, 1000, 0, work_part, &work, NULL);
-  if (!cfut_future_wait (future, -1, NULL, error))
-    return FALSE;
-  work_assert_all_once (&work);
-  work_clear (&work);
-  return TRUE;
+  future = cfut_executor_map_range (user_data, NULL, 0, 1000, 0, part_says_something, NULL, NULL);
+  return cfut_future_wait (future, -1, NULL, error);
 }
 
-/* Guarantee 6: a task may wait for a range in its own executor. */
+/* Guarantee 6: a task may wait for a range in its own executor; if that is a pool of one that may not grow, it is told
+ * that this would never end. */
 static void
 test_map_range_nested (void)
 {
-  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
-  g_autoptr (CfutFuture) future = cfut_executor_submit (executor, run_range_inside, executor, NULL);
+  for (guint workers = 1; workers <= 2; workers++)
+    for (guint compensate = 0; compensate < 2; compensate++)
+      {
+        g_autoptr (CfutExecutor) executor = g_object_new (CFUT_TYPE_THREAD_EXECUTOR, "max-workers", workers,
+                                                          "compensate", compensate, NULL);
+        g_autoptr (CfutFuture) future = cfut_executor_submit (executor, run_range_inside, executor, NULL);
 
-  test_assert_settles (future, CFUT_STATE_RESOLVED);
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+        if (workers > 1 || compensate)
+          test_assert_settles (future, CFUT_STATE_RESOLVED);
+        else
+          test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK);
+        cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+      }
 }
 
 /* Random ranges, grains, errors and cancellations against a model: no index twice, all of them if it is resolved, and
@@ -764,6 +867,9 @@ main (int   argc,
   add ("5-cancel-between-parts", cancel_between_parts);
   add ("5-cancel-pending", cancel_pending);
   add ("5-hears-the-cancellable", hears_the_cancellable);
+  add ("pause", pause);
+  add ("7-run-deadline", run_deadline);
+  add ("7-queue-deadline", queue_deadline);
   add ("1-after-a-shutdown", after_a_shutdown);
   add ("shut-down-in-the-middle", shut_down_in_the_middle);
   add ("is-one-future", is_one_future);

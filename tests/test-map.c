@@ -475,6 +475,126 @@ test_map_chunk_hears_the_cancellable (void)
   test_gate_clear (&gate);
 }
 
+/* Guarantee 7: when a chunk's time is up, the item that runs and those behind it are rejected so, and the item is
+ * asked to stop; when it was not started in time, all of them. */
+static void
+test_map_chunk_deadlines (void)
+{
+  static const char *names[] = { "run-deadline-usec", "queue-deadline-usec" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+      g_autoptr (CfutRequest) request = chunked (4);
+      g_autoptr (CfutFuture) busy = NULL;
+      g_autoptr (CfutMap) map = NULL;
+      TestGate busy_gate;
+      TestGate gate;
+
+      test_gate_init (&busy_gate);
+      test_gate_init (&gate);
+      if (i == 1)
+        {
+          busy = cfut_executor_submit (executor, test_task_pass, &busy_gate, NULL);
+          test_gate_wait_arrived (&busy_gate, 1);
+        }
+      g_object_set (request, names[i], (gint64) 3000, NULL);
+      map = cfut_executor_map (executor, request, 4, 0, item_until_cancelled, &gate, NULL);
+      if (i == 0)
+        assert_next_is (map, 0);
+      for (guint j = i == 0 ? 1 : 0; j < 4; j++)
+        {
+          g_autoptr (CfutFuture) future = next_now (map);
+
+          test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+        }
+      assert_at_end (map);
+      test_gate_open (&busy_gate);
+      cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+      test_gate_clear (&busy_gate);
+      test_gate_clear (&gate);
+    }
+}
+
+/* An item of a chunk that is paused before its turn is not started until it is resumed, or cancelled. */
+static void
+test_map_pauses_one_of_a_chunk (void)
+{
+  for (guint cancels = 0; cancels < 2; cancels++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+      g_autoptr (CfutRequest) request = chunked (3);
+      g_autoptr (CfutGroup) group = cfut_group_new ();
+      g_autoptr (CfutMap) map = NULL;
+      g_autoptr (CfutFuture) second = NULL;
+      Gated gated = { .stop_at = 0 };
+
+      test_gate_init (&gated.gate);
+      g_object_set (request, "group", group, NULL);
+      map = cfut_executor_map (executor, request, 3, 0, item_gated, &gated, NULL);
+      test_gate_wait_arrived (&gated.gate, 1);
+      second = g_list_model_get_item (G_LIST_MODEL (group), 1);
+      cfut_future_pause (second);
+      test_gate_open (&gated.gate);
+      assert_next_is (map, 0);
+      g_assert_null (cfut_map_next (map, 2000, NULL, NULL));
+      g_assert_cmpint (cfut_future_get_state (second), ==, CFUT_STATE_PENDING);
+
+      if (cancels)
+        cfut_future_cancel (second);
+      else
+        cfut_future_resume (second);
+      for (guint i = 1; i < 3; i++)
+        {
+          g_autoptr (CfutFuture) future = next_now (map);
+
+          g_assert_cmpint (cfut_future_get_state (future), ==,
+                           cancels && i == 1 ? CFUT_STATE_CANCELLED : CFUT_STATE_RESOLVED);
+        }
+      cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+      test_gate_clear (&gated.gate);
+    }
+}
+
+/* Guarantee 6: a task takes from a map in its own pool of one, and runs what it waits for; where that may not be, it is
+ * told so. */
+static gboolean
+take_inside (CfutTask  *task,
+             gpointer   user_data,
+             GError   **error)
+{
+  g_autoptr (CfutRequest) request = chunked (3);
+  g_autoptr (CfutMap) map = cfut_executor_map (user_data, request, 10, 0, item_number, NULL, NULL);
+
+  for (guint i = 0; i < 10; i++)
+    {
+      g_autoptr (CfutFuture) future = cfut_map_next (map, -1, NULL, error);
+
+      if (future == NULL)
+        return FALSE;
+      g_assert_cmpint (cfut_future_result_int64 (future, 0, NULL), ==, ITEM_NUMBER (i));
+    }
+
+  return cfut_map_next (map, -1, NULL, error) == NULL;
+}
+
+static void
+test_map_taken_inside (void)
+{
+  for (guint compensate = 0; compensate < 2; compensate++)
+    {
+      g_autoptr (CfutExecutor) executor = g_object_new (CFUT_TYPE_THREAD_EXECUTOR, "max-workers", 1,
+                                                        "compensate", compensate, NULL);
+      g_autoptr (CfutFuture) future = cfut_executor_submit (executor, take_inside, executor, NULL);
+
+      if (compensate)
+        test_assert_settles (future, CFUT_STATE_RESOLVED);
+      else
+        test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK);
+      cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+    }
+}
+
 /* Guarantee 1: after a shutdown each item is rejected so, in chunks too, and the map still comes to its end. */
 static void
 test_map_after_a_shutdown (void)
@@ -1053,6 +1173,9 @@ main (int   argc,
   add ("dropped-before-the-end", dropped_before_the_end);
   add ("5-cancels-one-of-a-chunk", cancels_one_of_a_chunk);
   add ("5-chunk-hears-the-cancellable", chunk_hears_the_cancellable);
+  add ("7-chunk-deadlines", chunk_deadlines);
+  add ("pauses-one-of-a-chunk", pauses_one_of_a_chunk);
+  add ("6-taken-inside", taken_inside);
   add ("1-after-a-shutdown", after_a_shutdown);
   add ("1-shutdown-cancels-chunks", shutdown_cancels_chunks);
   add ("several-take", several_take);
