@@ -17,8 +17,9 @@ typedef struct {
 
 #define N_KINDS (CFUT_NODE_CONTEXT + 1)
 
-/* One of each kind, set up in main. */
+/* One of each kind, set up in main, and one more of the last. */
 static CfutNodeClass classes[N_KINDS];
+static const CfutNodeClass context_class = { .kind = CFUT_NODE_CONTEXT };
 
 /* The naive model: a state, and one list of waiters for each kind. */
 typedef struct {
@@ -27,6 +28,11 @@ typedef struct {
   guint n_releases;
   GQueue nodes;
 } Model;
+
+/* The flags that the cell keeps for others, without a meaning to it. */
+#define SETTABLE \
+  (CFUT_CELL_CANCEL_REQUESTED | CFUT_CELL_ANNOUNCED | CFUT_CELL_CHANGED | CFUT_CELL_THROTTLED | \
+   CFUT_CELL_REAPED | CFUT_CELL_ENTERED | CFUT_CELL_OBSERVED | CFUT_CELL_PAUSED)
 
 static gboolean
 model_settled (Model *model)
@@ -38,7 +44,7 @@ static void
 assert_equals_model_but_nodes (CfutCell *cell,
                                Model    *model)
 {
-  const guint modelled = CFUT_CELL_CANCEL_REQUESTED | CFUT_CELL_SCHEDULED | CFUT_CELL_CHANGED;
+  const guint modelled = SETTABLE | CFUT_CELL_SCHEDULED | CFUT_CELL_QUEUED;
   guint word = cfut_cell_load (cell);
 
   g_assert_cmpint (cfut_cell_state (word), ==, model->state);
@@ -153,6 +159,8 @@ change_nodes_both (CfutCell *cell,
       gboolean taken;
 
       waiter->node.klass = &classes[g_rand_int_range (rand, 0, N_KINDS)];
+      if (waiter->node.klass->kind == CFUT_NODE_CONTEXT && g_rand_boolean (rand))
+        waiter->node.klass = &context_class;
       taken = !model_settled (model) || waiter->node.klass->kind == CFUT_NODE_CONTEXT;
       g_assert_cmpint (cfut_cell_add (cell, &waiter->node), ==, taken);
       if (taken)
@@ -166,6 +174,22 @@ change_nodes_both (CfutCell *cell,
     }
 }
 
+/* The first of that class, whatever stands before it. */
+static void
+take_one_class_both (CfutCell            *cell,
+                     Model               *model,
+                     const CfutNodeClass *only)
+{
+  CfutNode *taken = cfut_cell_take_context_node (cell, only);
+  GList *link = model->nodes.head;
+
+  while (link != NULL && ((CfutNode *) link->data)->klass != only)
+    link = link->next;
+  g_assert_true ((gpointer) taken == (link != NULL ? link->data : NULL));
+  if (link != NULL)
+    g_queue_delete_link (&model->nodes, link);
+}
+
 static void
 step_both (CfutCell *cell,
            Model    *model,
@@ -175,13 +199,17 @@ step_both (CfutCell *cell,
 {
   CfutState to = (CfutState) g_rand_int_range (rand, CFUT_STATE_RESOLVED, CFUT_STATE_CANCELLED + 1);
   gboolean full;
+  guint flags;
 
   switch (g_rand_int_range (rand, 0, 24))
     {
     case 0:
       g_assert_cmpint (cfut_cell_start (cell, 0, 0), ==, model->state == CFUT_STATE_PENDING);
       if (model->state == CFUT_STATE_PENDING)
-        model->state = CFUT_STATE_RUNNING;
+        {
+          model->state = CFUT_STATE_RUNNING;
+          model->flags &= ~CFUT_CELL_QUEUED;
+        }
       break;
 
     case 1:
@@ -194,13 +222,21 @@ step_both (CfutCell *cell,
       break;
 
     case 3:
-      cfut_cell_set_flags (cell, CFUT_CELL_CANCEL_REQUESTED);
-      model->flags |= CFUT_CELL_CANCEL_REQUESTED;
+      flags = g_rand_int (rand) & (SETTABLE | CFUT_CELL_QUEUED);
+      g_assert_cmphex (cfut_cell_set_flags (cell, flags) & SETTABLE, ==, model->flags & SETTABLE);
+      model->flags |= flags;
       break;
 
     case 4:
-      cfut_cell_clear_flags (cell, CFUT_CELL_CANCEL_REQUESTED);
-      model->flags &= ~CFUT_CELL_CANCEL_REQUESTED;
+      flags = g_rand_int (rand) & (SETTABLE | CFUT_CELL_SCHEDULED | CFUT_CELL_RELEASE_MASK);
+      if (!(flags & CFUT_CELL_SCHEDULED))
+        flags &= ~CFUT_CELL_RELEASE_MASK;
+      else
+        flags |= CFUT_CELL_RELEASE_MASK;
+      g_assert_cmphex (cfut_cell_clear_flags (cell, flags) & SETTABLE, ==, model->flags & SETTABLE);
+      model->flags &= ~flags;
+      if (flags & CFUT_CELL_RELEASE_MASK)
+        model->n_releases = 0;
       break;
 
     case 5:
@@ -214,6 +250,12 @@ step_both (CfutCell *cell,
       if (model_settled (model))
         g_assert_true ((gpointer) cfut_cell_take_context_node (cell, NULL) ==
                        g_queue_pop_head (&model->nodes));
+      break;
+
+    case 7:
+      if (model_settled (model))
+        take_one_class_both (cell, model, g_rand_boolean (rand) ? &context_class
+                                                                : &classes[CFUT_NODE_CONTEXT]);
       break;
 
     default:

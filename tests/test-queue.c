@@ -107,6 +107,87 @@ test_queue_producer_stopped_half_way (void)
     }
 }
 
+#define N_HALVES 4
+
+typedef struct {
+  Item *item;
+  CfutLink *previous;
+} Half;
+
+/* What the consumer may have now: all that stands before the first gap. The last link before a gap
+ * is the one that a producer still has to write to. */
+static Item *
+expected_now (GQueue *model,
+              Half   *halves)
+{
+  Item *first = g_queue_peek_head (model);
+
+  for (guint i = 0; i < N_HALVES; i++)
+    if (halves[i].item != NULL &&
+        (halves[i].item == first || halves[i].previous == &first->link))
+      return NULL;
+
+  return first;
+}
+
+/* As above, with producers that stop between the two halves of a push, several at once, and end it
+ * at any time: the queue is never empty because of them, hands out nothing out of turn, and goes on
+ * where it stood. */
+static void
+test_queue_random_halves_against_model (void)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (test_seed ());
+  Item items[32];
+  gboolean queued[G_N_ELEMENTS (items)] = { FALSE };
+  Half halves[N_HALVES] = { { NULL, NULL } };
+  GQueue model = G_QUEUE_INIT;
+  CfutQueue queue;
+
+  cfut_queue_init (&queue);
+
+  for (guint i = 0; i < 300000; i++)
+    {
+      guint n = (guint) g_rand_int_range (rand, 0, G_N_ELEMENTS (items));
+      Half *half = &halves[g_rand_int_range (rand, 0, N_HALVES)];
+      guint action = (guint) g_rand_int_range (rand, 0, 5);
+
+      if (action == 0 && half->item != NULL)
+        {
+          atomic_store (&half->previous->next, &half->item->link);
+          half->item = NULL;
+        }
+      else if (action == 1 && half->item == NULL && !queued[n])
+        {
+          half->item = &items[n];
+          atomic_store (&items[n].link.next, NULL);
+          half->previous = atomic_exchange (&queue.tail, &items[n].link);
+          g_queue_push_tail (&model, &items[n]);
+          queued[n] = TRUE;
+        }
+      else if (action == 2 && !queued[n])
+        {
+          cfut_queue_push (&queue, &items[n].link);
+          g_queue_push_tail (&model, &items[n]);
+          queued[n] = TRUE;
+        }
+      else if (action > 2)
+        {
+          Item *expected = expected_now (&model, halves);
+
+          g_assert_true ((gpointer) cfut_queue_pop (&queue) == (gpointer) expected);
+          if (expected != NULL)
+            {
+              g_queue_pop_head (&model);
+              queued[expected - items] = FALSE;
+            }
+        }
+
+      g_assert_cmpint (cfut_queue_is_empty (&queue), ==, g_queue_is_empty (&model));
+    }
+
+  g_queue_clear (&model);
+}
+
 #define N_PRODUCERS 4
 #define N_ITEMS 50000
 
@@ -253,6 +334,8 @@ main (int   argc,
 
   g_test_add_func ("/cfut/queue/new-is-empty", test_queue_new_is_empty);
   g_test_add_func ("/cfut/queue/random-against-model", test_queue_random_against_model);
+  g_test_add_func ("/cfut/queue/random-halves-against-model",
+                   test_queue_random_halves_against_model);
   g_test_add_func ("/cfut/queue/producer-stopped-half-way", test_queue_producer_stopped_half_way);
   g_test_add_func ("/cfut/queue/many-producers-one-consumer",
                    test_queue_many_producers_one_consumer);
