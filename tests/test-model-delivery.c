@@ -497,6 +497,91 @@ test_model_delivery_producers (void)
   test_gate_clear (&traffic.start);
 }
 
+/* While it is blocked a thread looks once a millisecond at most, and every time something is there. */
+#define N_LETTERS_LOOP 30000
+#define N_LETTERS_BLOCKED 500
+
+typedef struct {
+  CfutItem item;
+  CfutOwner *owner;
+  TestSem delivered;
+  CfutWaiter waiter;
+  gboolean in_loop;
+  guint n_letters;
+  guint n_delivered;
+} Letter;
+
+static gboolean
+letter_deliver (CfutItem        *item,
+                CfutDeliverMode  mode)
+{
+  Letter *self = (Letter *) item;
+
+  g_assert_cmpint (mode, ==, self->in_loop ? CFUT_DELIVER_LOOP : CFUT_DELIVER_REAP);
+  self->n_delivered++;
+  test_sem_post (&self->delivered);
+  return FALSE;
+}
+
+static const CfutItemClass letter_class = { letter_deliver };
+
+static gpointer
+write_letters (gpointer data)
+{
+  Letter *self = data;
+
+  for (guint i = 0; i < self->n_letters; i++)
+    {
+      cfut_owner_push (self->owner, &self->item);
+      test_sem_wait (&self->delivered);
+    }
+  if (!self->in_loop)
+    cfut_waiter_fire (&self->waiter);
+  return NULL;
+}
+
+/* One item at a time: each comes as the owner is about to find that there is nothing, and no other
+ * comes after it that would make good a lost wake-up. */
+static void
+send_letters (gboolean in_loop)
+{
+  GMainContext *context = g_main_context_new ();
+  Letter letter = { .item.klass = &letter_class, .in_loop = in_loop };
+  GThread *thread;
+
+  g_main_context_push_thread_default (context);
+  letter.owner = cfut_owner_ref (cfut_owner_get_current ());
+  letter.n_letters = in_loop ? N_LETTERS_LOOP : N_LETTERS_BLOCKED;
+  test_sem_init (&letter.delivered);
+  cfut_waiter_init (&letter.waiter);
+  thread = g_thread_new ("writer", write_letters, &letter);
+
+  if (in_loop)
+    test_iterate_until (context, letter.n_delivered == letter.n_letters);
+  else
+    g_assert_cmpint (cfut_owner_block (&letter.waiter, CFUT_NO_DEADLINE, NULL), ==,
+                     CFUT_WAKE_FIRED);
+
+  g_thread_join (thread);
+  g_assert_cmpuint (letter.n_delivered, ==, letter.n_letters);
+  g_main_context_pop_thread_default (context);
+  g_main_context_unref (context);
+  cfut_owner_unref (letter.owner);
+  test_sem_clear (&letter.delivered);
+}
+
+static void
+test_model_delivery_one_at_a_time_in_a_loop (void)
+{
+  send_letters (TRUE);
+}
+
+static void
+test_model_delivery_one_at_a_time_while_blocked (void)
+{
+  send_letters (FALSE);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -505,6 +590,10 @@ main (int   argc,
 
   g_test_add_func ("/cfut/model-delivery/2-3-random-against-model", test_model_delivery_random);
   g_test_add_func ("/cfut/model-delivery/2-3-producers", test_model_delivery_producers);
+  g_test_add_func ("/cfut/model-delivery/2-one-at-a-time-in-a-loop",
+                   test_model_delivery_one_at_a_time_in_a_loop);
+  g_test_add_func ("/cfut/model-delivery/2-one-at-a-time-while-blocked",
+                   test_model_delivery_one_at_a_time_while_blocked);
 
   return g_test_run ();
 }
