@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* The places where an engine like this one is known to break, each with what is tested there. All
+ * of these tests fail when the cure is taken out. The numbers are those of the paths below; what
+ * has its test elsewhere is named here.
+ *
+ *  1  Parking against submitting, with a producer stopped half-way through its push:
+ *     01-half-a-push-keeps-the-worker-awake; /cfut/queue/random-halves-against-model.
+ *  2  A wake-up between a sleeper's last look and its sleep: 02-wake-between-look-and-sleep.
+ *  4  A ring that overflows when a batch is moved into it: 04-batch-into-a-full-ring; its indexes
+ *     that wrap: /cfut/pool/ring-against-model, /cfut/pool/1-ring-owner-against-thieves.
+ *  5  A waiter on a stack whose time runs out as it is served: /cfut/future/1-timeouts-against-settling;
+ *     one behind a callback that blocks: /cfut/future/1-blocked-direct-callback-holds-up-no-wait.
+ *  6  Cancelling, a deadline in the queue, a new priority, and the worker that claims:
+ *     06-one-winner-in-the-queue.
+ *  7  All workers blocked while nothing is queued, then a submission: 07-submit-when-all-are-blocked.
+ *  8  The last reference dropped on a worker: 08-stale-entry-goes-home, 08-replaced-result-goes-home.
+ *  9  A thread without a context of its own, between two iterations of the main thread's loop:
+ *     09-no-reaping-between-two-iterations.
+ * 10  A context that goes between scheduling and wake-up: /cfut/delivery/2-context-goes-under-fire;
+ *     a loop inside of a callback: /cfut/delivery/3-nested-main-loop.
+ * 11  An executor that is finalised on its own worker: 11-dropped-by-its-own-task.
+ * 12  A stuck thread that was given up, and returns: 12-stuck-and-late.
+ * 14  Threads that cannot be made, and then can: /cfut/thread-executor/1-no-thread-can-be-made.
+ * 15  A group's next against settling and ending: /cfut/group/next/last-settles-while-parking,
+ *     /cfut/group/next/cancelled-while-parking, /cfut/group/async-races. */
+
+#include "test-util.h"
+
+#include "core/cfut-pool-struct-private.h"
+
+typedef struct _Item Item;
+
+struct _Item {
+  CfutLink link;  /* first, so that a link is its item */
+  int n_ran;      /* atomic */
+  void (*func) (Item *item);
+  gpointer data;
+};
+
+static CfutPoolOutcome
+run_item (CfutLink *link,
+          gboolean  placed)
+{
+  Item *item = (Item *) link;
+
+  g_atomic_int_inc (&item->n_ran);
+  if (item->func != NULL)
+    item->func (item);
+  return CFUT_POOL_RAN;
+}
+
+static void
+fail_item (CfutLink     *link,
+           const GError *error)
+{
+  g_assert_not_reached ();
+}
+
+static const CfutPoolClass item_class = { .run = run_item, .fail = fail_item };
+
+static CfutPool *
+new_pool (guint  max_workers,
+          gint64 idle_usec)
+{
+  return cfut_pool_new (&item_class, max_workers, idle_usec, NULL, NULL);
+}
+
+static void
+push (CfutPool *pool,
+      Item     *item)
+{
+  gboolean queued = FALSE;
+
+  g_assert_true (cfut_pool_push (pool, &item->link, &queued));
+  g_assert_true (queued);
+}
+
+static void
+end_pool (CfutPool *pool)
+{
+  cfut_pool_close (pool);
+  test_poll_until (cfut_cell_settled (cfut_cell_load (cfut_pool_get_ended (pool))));
+  cfut_pool_unref (pool);
+}
+
+static guint64
+n_completed (CfutPool *pool)
+{
+  CfutPoolCounts counts;
+
+  cfut_pool_get_counts (pool, &counts);
+  return counts.n_completed;
+}
+
+/* Guarantee 1: as long as a push is only half done, no worker goes to sleep: the producer may have been
+ * counting on it. The second half is done here without a wake-up. */
+static void
+test_breaks_half_a_push (void)
+{
+  for (guint i = 0; i < 10; i++)
+    {
+      CfutPool *pool = new_pool (1, 0);
+      Item half = { 0 };
+      Item whole = { 0 };
+      CfutLink *previous;
+
+      previous = atomic_exchange (&pool->injector.tail, &half.link);
+      push (pool, &whole);
+      /* Time enough to go to sleep, and to leave. */
+      test_burn (2000);
+      atomic_store (&previous->next, &half.link);
+
+      test_poll_until (n_completed (pool) == 2);
+      g_assert_cmpint (half.n_ran, ==, 1);
+      g_assert_cmpint (whole.n_ran, ==, 1);
+      end_pool (pool);
+    }
+}
+
+typedef struct {
+  CfutWaiter waiter;
+  TestSem armed;
+  guint n_rounds;
+} Sleeper;
+
+static gpointer
+fire_each_time (gpointer data)
+{
+  Sleeper *self = data;
+
+  for (guint i = 0; i < self->n_rounds; i++)
+    {
+      test_sem_wait (&self->armed);
+      for (guint j = 0; j < i % 64; j++)
+        cfut_waiter_fired (&self->waiter);
+      cfut_waiter_fire (&self->waiter);
+    }
+  return NULL;
+}
+
+/* Guarantee 1: who is woken between its last look and its sleep does not sleep on. Each sleep is a new
+ * one, and nothing but this one wake-up ends it before the guard's limit. */
+static void
+test_breaks_wake_between_look_and_sleep (void)
+{
+  Sleeper sleeper = { .n_rounds = 60000 };
+  GThread *thread;
+
+  test_sem_init (&sleeper.armed);
+  thread = g_thread_new ("waker", fire_each_time, &sleeper);
+  for (guint i = 0; i < sleeper.n_rounds; i++)
+    {
+      cfut_waiter_init (&sleeper.waiter);
+      test_sem_post (&sleeper.armed);
+      g_assert_cmpint (cfut_waiter_park (&sleeper.waiter,
+                                         cfut_deadline_from_timeout (TEST_DEADLINE_USEC)),
+                       ==, CFUT_WAKE_FIRED);
+      /* The waker uses it until it has fired. */
+      test_poll_until (cfut_waiter_fired (&sleeper.waiter));
+    }
+  g_thread_join (thread);
+  test_sem_clear (&sleeper.armed);
+}
+
+#define N_CHILDREN 2000
+
+typedef struct {
+  CfutPool *pool;
+  Item *items;
+  guint n_pushed;
+} Family;
+
+/* Each puts one in the place of itself, so that the ring stays as full as it is. */
+static void
+push_next (Item *item)
+{
+  Family *family = item->data;
+
+  if (family->n_pushed < N_CHILDREN)
+    push (family->pool, &family->items[family->n_pushed++]);
+}
+
+static void
+push_too_many (Item *item)
+{
+  for (guint i = 0; i < CFUT_RING_SIZE + 100; i++)
+    push_next (item);
+}
+
+/* Guarantee 1: what is in the injector does not overwrite what is in a ring that is full when the worker
+ * moves a batch over, as it does now and then although it has enough to do. */
+static void
+test_breaks_batch_into_a_full_ring (void)
+{
+  Family family = { .pool = new_pool (1, G_USEC_PER_SEC) };
+  Item first = { .func = push_too_many, .data = &family };
+
+  family.items = g_new0 (Item, N_CHILDREN);
+  for (guint i = 0; i < N_CHILDREN; i++)
+    {
+      family.items[i].func = push_next;
+      family.items[i].data = &family;
+    }
+
+  push (family.pool, &first);
+  end_pool (family.pool);
+  for (guint i = 0; i < N_CHILDREN; i++)
+    g_assert_cmpint (family.items[i].n_ran, ==, 1);
+  g_free (family.items);
+}
+
+typedef struct {
+  CfutFuture *future;
+  TestGate *start;
+  int n_ran;        /* atomic */
+  int n_destroyed;  /* atomic */
+  int n_gone;       /* atomic */
+  gboolean cancelled;
+} Contest;
+
+static gboolean
+contest_run (CfutTask  *task,
+             gpointer   data,
+             GError   **error)
+{
+  g_atomic_int_inc (&((Contest *) data)->n_ran);
+  return TRUE;
+}
+
+static void
+contest_destroyed (gpointer data)
+{
+  g_atomic_int_inc (&((Contest *) data)->n_destroyed);
+}
+
+static gpointer
+contest_cancel (gpointer data)
+{
+  Contest *self = data;
+
+  test_gate_pass (self->start);
+  self->cancelled = cfut_future_cancel (self->future);
+  return NULL;
+}
+
+static gpointer
+contest_move (gpointer data)
+{
+  Contest *self = data;
+
+  test_gate_pass (self->start);
+  for (int i = 0; i < 20; i++)
+    cfut_future_set_priority (self->future, i % 5 - 2);
+  return NULL;
+}
+
+static void
+contest_end (Contest *self)
+{
+  CfutState state;
+  gboolean ran;
+
+  test_iterate_until (NULL, cfut_future_is_settled (self->future));
+  state = cfut_future_get_state (self->future);
+  ran = g_atomic_int_get (&self->n_ran) > 0;
+
+  g_assert_cmpint (self->n_ran, ==, state == CFUT_STATE_RESOLVED);
+  g_assert_cmpint (self->cancelled, ==, state == CFUT_STATE_CANCELLED);
+  if (state == CFUT_STATE_REJECTED)
+    test_assert_fails (self->future, state, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+  else
+    g_assert_cmpint (ran, ==, state == CFUT_STATE_RESOLVED);
+  g_object_unref (self->future);
+  test_iterate_until (NULL, g_atomic_int_get (&self->n_gone) == 1);
+  g_assert_cmpint (g_atomic_int_get (&self->n_destroyed), ==, 1);
+}
+
+/* Guarantees 1, 5 and 7: a worker that takes it, one that cancels, a deadline and new priorities: one of
+ * them decides, and each presence in a queue drops one reference. */
+static void
+test_breaks_one_winner (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (GRand) rand = g_rand_new_with_seed (test_seed ());
+
+  for (guint i = 0; i < 300; i++)
+    {
+      g_autoptr (CfutRequest) request = cfut_request_new ();
+      g_autoptr (CfutFuture) blocker = NULL;
+      Contest contest = { 0 };
+      GThread *threads[2];
+      TestGate start;
+
+      test_gate_init (&start);
+      contest.start = &start;
+      blocker = cfut_executor_submit (executor, test_task_pass, &start, NULL);
+      cfut_request_set_queue_deadline_usec (request, g_rand_int_range (rand, 1, 2000));
+      if (g_rand_boolean (rand))
+        cfut_request_set_priority (request, g_rand_int_range (rand, -2, 3));
+      contest.future = cfut_executor_submit_full (executor, request, contest_run, &contest,
+                                                  contest_destroyed);
+      test_watch_gone (contest.future, &contest.n_gone);
+      threads[0] = g_thread_new ("canceller", contest_cancel, &contest);
+      threads[1] = g_thread_new ("mover", contest_move, &contest);
+      test_gate_wait_arrived (&start, 3);
+      test_burn (g_rand_int_range (rand, 0, 1000));
+      test_gate_open (&start);
+      for (guint j = 0; j < G_N_ELEMENTS (threads); j++)
+        g_thread_join (threads[j]);
+
+      contest_end (&contest);
+      test_assert_settles (blocker, CFUT_STATE_RESOLVED);
+      test_gate_clear (&start);
+    }
+}
+
+static void
+block_at_gate (Item *item)
+{
+  CfutPool *blocked = cfut_pool_block ();
+
+  g_assert_nonnull (blocked);
+  test_gate_pass (item->data);
+  cfut_pool_unblock (blocked);
+}
+
+/* Guarantee 6: a submission that finds all workers blocked gets another one. */
+static void
+test_breaks_submit_when_all_are_blocked (void)
+{
+  CfutPool *pool = new_pool (2, G_USEC_PER_SEC);
+  TestGate gate;
+  Item blocked[2];
+  Item after = { 0 };
+
+  test_gate_init (&gate);
+  for (guint i = 0; i < G_N_ELEMENTS (blocked); i++)
+    {
+      blocked[i] = (Item) { .func = block_at_gate, .data = &gate };
+      push (pool, &blocked[i]);
+    }
+  test_gate_wait_arrived (&gate, G_N_ELEMENTS (blocked));
+
+  push (pool, &after);
+  test_poll_until (g_atomic_int_get (&after.n_ran) == 1);
+  test_gate_open (&gate);
+  end_pool (pool);
+  test_gate_clear (&gate);
+}
+
+/* Guarantee 2: the reference of an entry that has been cancelled is the last one, and a worker finds it. */
+static void
+test_breaks_stale_entry_goes_home (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutFuture) blocker = NULL;
+  g_autoptr (CfutFuture) behind = NULL;
+  CfutFuture *stale;
+  TestPlace gone = { 0 };
+  TestGate gate;
+
+  test_gate_init (&gate);
+  blocker = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+  test_gate_wait_arrived (&gate, 1);
+  stale = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+  behind = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+  g_object_set_data_full (G_OBJECT (stale), "gone", &gone, test_place_note);
+  g_assert_true (cfut_future_cancel (stale));
+  g_object_unref (stale);
+  test_iterate_ready (NULL);
+  g_assert_cmpint (test_place_get_n (&gone), ==, 0);
+
+  test_gate_open (&gate);
+  test_assert_settles (behind, CFUT_STATE_RESOLVED);
+  test_iterate_until (NULL, test_place_get_n (&gone) == 1);
+  test_place_assert_here (&gone, 1);
+  test_gate_clear (&gate);
+}
+
+static gboolean
+replace_result (CfutTask  *task,
+                gpointer   place,
+                GError   **error)
+{
+  GObject *object = g_object_new (G_TYPE_OBJECT, NULL);
+
+  g_object_set_data_full (object, "gone", place, test_place_note);
+  cfut_task_set_result_object (task, object);
+  g_object_unref (object);
+  cfut_task_set_result_int64 (task, 1);
+  return TRUE;
+}
+
+/* Guarantee 2: a result that another takes the place of is not dropped by the worker. */
+static void
+test_breaks_replaced_result_goes_home (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutFuture) future = NULL;
+  TestPlace gone = { 0 };
+
+  future = cfut_executor_submit (executor, replace_result, &gone, NULL);
+  test_assert_settles (future, CFUT_STATE_RESOLVED);
+  test_iterate_until (NULL, test_place_get_n (&gone) == 1);
+  test_place_assert_here (&gone, 1);
+}
+
+typedef struct {
+  CfutExecutor *executor;
+  TestPlace destroyed;
+} Visitor;
+
+static gpointer
+submit_and_wait (gpointer data)
+{
+  Visitor *self = data;
+
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autoptr (CfutFuture) future = NULL;
+
+      future = cfut_executor_submit (self->executor, test_task_nothing, &self->destroyed,
+                                     test_place_note);
+      test_assert_settles (future, CFUT_STATE_RESOLVED);
+    }
+  return NULL;
+}
+
+/* Guarantee 2: the main thread's loop has run, and is between two iterations, so that its context is free
+ * to be taken; a thread without a context of its own waits meanwhile. What is to be dropped is the
+ * main thread's all the same. */
+static void
+test_breaks_no_reaping_between_two_iterations (void)
+{
+  Visitor visitor = { .executor = cfut_thread_executor_new (1) };
+  CfutFuture *mine;
+
+  /* The default context has a delivery, and the loop has looked at it. */
+  mine = cfut_executor_submit (visitor.executor, test_task_nothing, NULL, NULL);
+  test_assert_settles (mine, CFUT_STATE_RESOLVED);
+  test_iterate_ready (NULL);
+  g_object_unref (mine);
+
+  g_thread_join (g_thread_new ("visitor", submit_and_wait, &visitor));
+  g_assert_cmpint (test_place_get_n (&visitor.destroyed), ==, 0);
+  test_iterate_until (NULL, test_place_get_n (&visitor.destroyed) == 50);
+  test_place_assert_here (&visitor.destroyed, 50);
+  g_object_unref (visitor.executor);
+}
+
+static gboolean
+drop_executor (CfutTask  *task,
+               gpointer   data,
+               GError   **error)
+{
+  CfutExecutor **executor = data;
+
+  g_clear_object (executor);
+  return TRUE;
+}
+
+/* Guarantee 9: the last reference to an executor is dropped by a task of its own: it frees itself without
+ * waiting for the thread that does so, and what it had taken is run. */
+static void
+test_breaks_dropped_by_its_own_task (void)
+{
+  for (guint i = 0; i < 50; i++)
+    {
+      CfutExecutor *executor = cfut_thread_executor_new (1 + i % 2);
+      g_autoptr (CfutFuture) future = NULL;
+      g_autoptr (CfutFuture) after = NULL;
+      g_autoptr (CfutFuture) blocker = NULL;
+      int n_gone = 0;
+      TestGate gate;
+
+      test_gate_init (&gate);
+      test_watch_gone (executor, &n_gone);
+      blocker = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+      future = cfut_executor_submit (executor, drop_executor, &executor, NULL);
+      after = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+      test_gate_open (&gate);
+      test_assert_settles (future, CFUT_STATE_RESOLVED);
+      test_assert_settles (after, CFUT_STATE_RESOLVED);
+      test_iterate_until (NULL, g_atomic_int_get (&n_gone) == 1);
+      test_gate_clear (&gate);
+    }
+}
+
+#define N_LEFT_BEHIND 40
+
+typedef struct {
+  CfutExecutor *executor;
+  TestGate gate;
+  CfutFuture *behind[N_LEFT_BEHIND];
+  TestPlace destroyed;
+} Stuck;
+
+static void
+stuck_destroyed (gpointer data)
+{
+  test_place_note (&((Stuck *) data)->destroyed);
+}
+
+static gboolean
+get_stuck (CfutTask  *task,
+           gpointer   data,
+           GError   **error)
+{
+  Stuck *self = data;
+
+  /* These stand in this worker's own ring. */
+  for (guint i = 0; i < N_LEFT_BEHIND; i++)
+    self->behind[i] = cfut_executor_submit (self->executor, test_task_nothing, NULL, NULL);
+  test_gate_pass (&self->gate);
+  cfut_task_set_result_int64 (task, 1);
+  return TRUE;
+}
+
+/* Guarantee 7: a thread that is stuck after its deadline is replaced, and what it left in its ring is run
+ * meanwhile. When it returns, that changes nothing; only then goes its user data. */
+static void
+test_breaks_stuck_and_late (void)
+{
+  g_autoptr (CfutRequest) request = cfut_request_new ();
+  g_autoptr (CfutFuture) future = NULL;
+  g_autoptr (CfutFuture) last = NULL;
+  Stuck stuck = { .executor = cfut_thread_executor_new (1) };
+
+  test_gate_init (&stuck.gate);
+  cfut_request_set_run_deadline_usec (request, 20 * 1000);
+  future = cfut_executor_submit_full (stuck.executor, request, get_stuck, &stuck, stuck_destroyed);
+  test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+  test_gate_wait_arrived (&stuck.gate, 1);
+  for (guint i = 0; i < N_LEFT_BEHIND; i++)
+    {
+      test_assert_settles (stuck.behind[i], CFUT_STATE_RESOLVED);
+      g_object_unref (stuck.behind[i]);
+    }
+  test_iterate_ready (NULL);
+  g_assert_cmpint (test_place_get_n (&stuck.destroyed), ==, 0);
+
+  test_gate_open (&stuck.gate);
+  test_iterate_until (NULL, test_place_get_n (&stuck.destroyed) == 1);
+  test_place_assert_here (&stuck.destroyed, 1);
+  test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+  last = cfut_executor_submit (stuck.executor, test_task_nothing, NULL, NULL);
+  test_assert_settles (last, CFUT_STATE_RESOLVED);
+  g_object_unref (stuck.executor);
+  test_gate_clear (&stuck.gate);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+#define add(name, func) g_test_add_func ("/cfut/breaks/" name, test_breaks_##func)
+  add ("01-half-a-push-keeps-the-worker-awake", half_a_push);
+  add ("02-wake-between-look-and-sleep", wake_between_look_and_sleep);
+  add ("04-batch-into-a-full-ring", batch_into_a_full_ring);
+  add ("06-one-winner-in-the-queue", one_winner);
+  add ("07-submit-when-all-are-blocked", submit_when_all_are_blocked);
+  add ("08-stale-entry-goes-home", stale_entry_goes_home);
+  add ("08-replaced-result-goes-home", replaced_result_goes_home);
+  add ("09-no-reaping-between-two-iterations", no_reaping_between_two_iterations);
+  add ("11-dropped-by-its-own-task", dropped_by_its_own_task);
+  add ("12-stuck-and-late", stuck_and_late);
+#undef add
+
+  return g_test_run ();
+}
