@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* What this library takes for each of the benchmarks: bench-cfut [--n=N] [--workers=N] BENCHMARK... */
+
+#include "bench-cfut.h"
+
+gboolean
+bench_nothing (CfutTask  *task,
+               gpointer   user_data,
+               GError   **error)
+{
+  return TRUE;
+}
+
+void
+bench_end (CfutExecutor *executor)
+{
+  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+  g_object_unref (executor);
+}
+
+static const BenchCase cases[] = {
+  { "submit-wait", bench_submit_wait, 300000 },
+  { "submit-callback", bench_submit_callback, 200000 },
+  { "submit-done", bench_submit_done, 100000 },
+  { "submitters", bench_submitters, 400000 },
+  { "tree", bench_tree, 1000000 },
+  { "round-trip", bench_round_trip, 20000 },
+  { "after-pause", bench_after_pause, 500 },
+  { "long-among-short", bench_long_among_short, 400 },
+  { "idle", bench_idle, 5 },
+  { "pending-bytes", bench_pending_bytes, 1000000 },
+  { "cancel", bench_cancel, 1000000 },
+  { "shut-down", bench_shut_down, 1000000 },
+  { "group-next", bench_group_next, 1000000 },
+};
+
+int
+main (int    argc,
+      char **argv)
+{
+  return bench_main (argc, argv, cases, G_N_ELEMENTS (cases));
+}

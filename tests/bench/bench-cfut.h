@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include <cfut/cfut.h>
+
+#include "bench.h"
+
+G_BEGIN_DECLS
+
+gboolean bench_nothing (CfutTask  *task,       /* the task that does nothing */
+                        gpointer   user_data,
+                        GError   **error);
+/* Shuts down, waits for the end, and drops. */
+void     bench_end     (CfutExecutor *executor);
+
+/* cfut-flow.c: many tasks, the cost of each */
+void bench_submit_wait     (const BenchOptions *options);
+void bench_submit_callback (const BenchOptions *options);
+void bench_submit_done     (const BenchOptions *options);
+void bench_submitters      (const BenchOptions *options);
+void bench_tree            (const BenchOptions *options);
+
+/* cfut-latency.c: one task, how long until something has happened */
+void bench_round_trip      (const BenchOptions *options);
+void bench_after_pause     (const BenchOptions *options);
+void bench_long_among_short (const BenchOptions *options);
+void bench_idle            (const BenchOptions *options);
+
+/* cfut-bulk.c: very many futures at once */
+void bench_pending_bytes   (const BenchOptions *options);
+void bench_cancel          (const BenchOptions *options);
+void bench_shut_down       (const BenchOptions *options);
+void bench_group_next      (const BenchOptions *options);
+
+G_END_DECLS

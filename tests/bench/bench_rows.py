@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: the cfut authors
+#
+# What is measured, against what, and what it may cost at most. One batch is what is measured in turn:
+# A B C A B C, each time in a new process, so that a machine that slows down does so for all.
+
+import os
+from dataclasses import dataclass, field
+
+WORKERS = min(32, (os.cpu_count() or 1) + 4)
+WINDOW = 1000
+
+
+@dataclass
+class Series:
+    """One thing that is measured: a program, its arguments, and how often it is run."""
+    label: str
+    program: str
+    case: str
+    n: int
+    workers: int = WORKERS
+    window: int = WINDOW
+    threads: int = 1
+    runs: int = 5
+
+
+@dataclass
+class Target:
+    """`ours` compared with `peer`: value / value at most `limit`; a limit of None is only told.
+
+    Without a peer it is the value itself, in `unit`. `kind` is "ratio", "value", "difference" (ours less the
+    peer) or "gain" (the peer over ours, at least the limit)."""
+    ours: str
+    peer: str | None
+    limit: float | None
+    value: str = "ns"
+    kind: str = "ratio"
+    unit: str = "ns"
+
+
+@dataclass
+class Batch:
+    name: str
+    words: str
+    series: list[Series]
+    targets: list[Target] = field(default_factory=list)
+
+
+def obj():
+    return Series("object", "glib", "object", 300_000, runs=15)
+
+
+def pool(workers, n=200_000, window=WINDOW, runs=5):
+    return Series(f"g_thread_pool at {workers}", "glib", "pool", n, workers=workers, window=window,
+                  runs=runs)
+
+
+def told(ours, *peers):
+    return [Target(ours, peer, None) for peer in peers]
+
+
+def submit_batch(name, words, window):
+    ours = f"cfut at {WORKERS}"
+    n = 200_000
+    return Batch(name, words, [
+        Series(ours, "cfut", "submit-wait", n, window=window, runs=15),
+        obj(),
+        pool(WORKERS, n, window, 15),
+        Series("Java fixed", "java", "fixed", n, window=window),
+        Series("Java fork-join", "java", "fork-join", n, window=window),
+        Series("oneTBB", "tbb", "flow", n, window=window),
+        Series("CPython", "python", "threads", 20_000, window=window),
+    ], [
+        Target(ours, "object", 1.8),
+        Target(ours, "Java fixed", 1.2),
+        Target(ours, f"g_thread_pool at {WORKERS}", 1.0),
+        *told(ours, "Java fork-join", "oneTBB", "CPython"),
+    ])
+
+
+def few_workers_batch(workers, limit):
+    ours = f"cfut at {workers}"
+    peer = f"g_thread_pool at {workers}"
+    return Batch(f"submit-wait-{workers}", f"submit + wait + drop, {workers} worker(s)", [
+        Series(ours, "cfut", "submit-wait", 200_000, workers=workers),
+        pool(workers),
+    ], [Target(ours, peer, limit)])
+
+
+def batches():
+    return [
+        submit_batch("submit-wait", f"submit + wait + drop, windows of {WINDOW:,}", WINDOW),
+        submit_batch("submit-wait-all", "submit + wait + drop, all at once", 0),
+        few_workers_batch(1, 2.3),
+        few_workers_batch(2, 1.9),
+        Batch("callback", "submit + callback on the main context", [
+            Series("callback", "cfut", "submit-callback", 200_000),
+            Series("done handler", "cfut", "submit-done", 100_000),
+            Series("GTask", "glib", "task", 50_000),
+            Series("Qt then", "qt", "then", 50_000),
+        ], [
+            Target("callback", "GTask", 0.3),
+            Target("done handler", "GTask", 1.0),
+            *told("callback", "Qt then"),
+        ]),
+        Batch("submitters", "4 submitters at once", [
+            Series("4 submitters", "cfut", "submitters", 400_000, threads=4),
+            Series("1 submitter", "cfut", "submitters", 200_000, threads=1),
+            pool(WORKERS, runs=15),
+        ], [
+            Target("4 submitters", "1 submitter", 1.2),
+            Target("4 submitters", f"g_thread_pool at {WORKERS}", 1.0),
+        ]),
+        Batch("tree", "tasks that submit tasks, a tree of 1,000,000", [
+            Series("tree", "cfut", "tree", 1_000_000),
+            pool(WORKERS, runs=15),
+            Series("g_thread_pool's tree", "glib", "pool-tree", 1_000_000),
+            Series("oneTBB's tree", "tbb", "tree", 1_000_000),
+        ], [
+            Target("tree", f"g_thread_pool at {WORKERS}", 0.6),
+            Target("tree", "g_thread_pool's tree", 0.6),
+            *told("tree", "oneTBB's tree"),
+        ]),
+        Batch("round-trip", "one task, submit to result, hot", [
+            Series("hot", "cfut", "round-trip", 20_000),
+            Series("g_thread_pool hot", "glib", "round-trip", 20_000),
+        ], [
+            Target("hot", "g_thread_pool hot", 0.2),
+            Target("hot", "g_thread_pool hot", None, value="p99_ns"),
+        ]),
+        Batch("after-pause", "one task, submit to result, after an idle pause", [
+            Series("paused", "cfut", "after-pause", 500),
+            Series("g_thread_pool paused", "glib", "after-pause", 500),
+        ], [
+            Target("paused", "g_thread_pool paused", 0.8),
+            Target("paused", "g_thread_pool paused", 1.0, value="p99_ns"),
+        ]),
+        Batch("group", "group: submit + next + drop, of one future", [
+            Series("1,000,000 in a group", "cfut", "group-next", 1_000_000, window=0),
+            Series("1,000 in a group", "cfut", "group-next", 1_000_000, window=1000),
+        ], [Target("1,000,000 in a group", "1,000 in a group", 1.3)]),
+        Batch("memory", "a pending future, all in", [
+            Series("pending", "cfut", "pending-bytes", 1_000_000),
+        ], [Target("pending", None, 176, value="bytes", kind="value", unit="bytes")]),
+        Batch("cancel", "cancel 1,000,000 queued futures, each", [
+            Series("cancel", "cfut", "cancel", 1_000_000),
+        ], [
+            Target("cancel", None, 100, kind="value"),
+            Target("cancel", None, 250, value="drop_ns", kind="value"),
+        ]),
+        Batch("shut-down", "shut down with 1,000,000 queued futures, each", [
+            Series("shut down", "cfut", "shut-down", 1_000_000),
+        ], [
+            Target("shut down", None, 100, kind="value"),
+            Target("shut down", None, 250, value="drop_ns", kind="value"),
+        ]),
+        Batch("long", "one long task among many short ones, 2 workers: the longest wait", [
+            Series("short", "cfut", "long-among-short", 400, workers=2),
+        ], [Target("short", None, 1e6, kind="value")]),
+        Batch("idle", "idle executor, from 1 s after its last task: wake-ups in 5 s", [
+            Series("idle", "cfut", "idle", 5, runs=1),
+        ], [Target("idle", None, 0, value="times", kind="value", unit="times")]),
+    ]
