@@ -152,7 +152,8 @@ def verdict(row):
 
 
 def describe(row):
-    name = {"p99_ns": ", 99 of 100", "drop_ns": ", with the drop"}.get(row["value"], "")
+    name = {"p99_ns": ", 99 of 100", "drop_ns": ", with the drop",
+            "max_ns": ", the latest"}.get(row["value"], "")
     if row["kind"] == "value":
         figure = amount(row["figure"], row["unit"])
         limit = amount(row["limit"], row["unit"])

@@ -121,6 +121,37 @@ def batches():
             Target("tree", "g_thread_pool's tree", 0.6),
             *told("tree", "oneTBB's tree"),
         ]),
+        Batch("post", "post, no future", [
+            Series("post", "cfut", "post", 300_000, runs=15),
+            pool(WORKERS, runs=15),
+        ], [Target("post", f"g_thread_pool at {WORKERS}", 0.25)]),
+        Batch("post-tree", "a tree of 1,000,000 by post", [
+            Series("post tree", "cfut", "post-tree", 1_000_000),
+            Series("g_thread_pool's tree", "glib", "pool-tree", 1_000_000),
+            Series("oneTBB's tree", "tbb", "tree", 1_000_000),
+        ], told("post tree", "g_thread_pool's tree", "oneTBB's tree")),
+        Batch("nested", "nested wait run inline", [
+            Series("nested", "cfut", "nested", 300_000),
+            obj(),
+        ], [Target("nested", "object", 2)]),
+        Batch("deadline", "a task with a deadline", [
+            Series("run deadline", "cfut", "run-deadline", 200_000, runs=9),
+            Series("no deadline", "cfut", "submit-wait", 200_000, runs=9),
+            Series("queue deadline", "cfut", "queue-deadline", 200_000, runs=9),
+            Series("priority", "cfut", "priority", 200_000, runs=9),
+        ], [
+            Target("run deadline", "no deadline", 60, kind="difference"),
+            Target("queue deadline", "no deadline", 60, kind="difference"),
+            *told("priority", "no deadline"),
+        ]),
+        Batch("lateness", "how late a deadline fires: half of them, and the latest", [
+            Series("run", "cfut", "run-lateness", 40),
+            Series("queue", "cfut", "queue-lateness", 200),
+        ], [Target(label, None, 1e6, value=value, kind="value")
+            for label in ("run", "queue") for value in ("ns", "max_ns")]),
+        Batch("set-priority", "another priority for 1,000,000 queued futures, each", [
+            Series("set priority", "cfut", "set-priority", 1_000_000),
+        ]),
         Batch("round-trip", "one task, submit to result, hot", [
             Series("hot", "cfut", "round-trip", 20_000),
             Series("g_thread_pool hot", "glib", "round-trip", 20_000),

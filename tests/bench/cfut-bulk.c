@@ -153,6 +153,26 @@ bench_shut_down (const BenchOptions *options)
   backlog_clear (&backlog);
 }
 
+/* Moves each of them to another priority while it is queued. */
+void
+bench_set_priority (const BenchOptions *options)
+{
+  Backlog backlog;
+  BenchTime start;
+
+  backlog_init (&backlog, options->n);
+  backlog_fill (&backlog);
+  start = bench_now ();
+  for (guint64 i = 0; i < options->n; i++)
+    cfut_future_set_priority (backlog.futures[i], (int) (i % 5) - 2);
+  bench_report_each (bench_each (start, options->n));
+
+  bench_latch_down (&backlog.gate);
+  bench_end (backlog.executor);
+  backlog_drop (&backlog);
+  backlog_clear (&backlog);
+}
+
 static void
 group_round (CfutExecutor *executor,
              guint64       n)

@@ -11,6 +11,7 @@ typedef struct {
   CfutExecutor *executor;
   guint64 n;
   guint window;
+  CfutRequest *request;  /* (nullable) */
 } Flow;
 
 /* Submits a window, waits for each of it, drops each of it, and so on. */
@@ -24,7 +25,8 @@ flow_run (const Flow *flow)
       guint n = MIN (flow->window, flow->n - done);
 
       for (guint i = 0; i < n; i++)
-        futures[i] = cfut_executor_submit (flow->executor, bench_nothing, NULL, NULL);
+        futures[i] = cfut_executor_submit_full (flow->executor, flow->request, bench_nothing, NULL,
+                                                NULL);
       for (guint i = 0; i < n; i++)
         cfut_future_wait (futures[i], -1, NULL, NULL);
       for (guint i = 0; i < n; i++)
@@ -40,10 +42,13 @@ flow_thread (gpointer data)
   return NULL;
 }
 
-void
-bench_submit_wait (const BenchOptions *options)
+static void
+bench_flow (const BenchOptions *options,
+            CfutRequest        *request)
 {
-  Flow flow = { cfut_thread_executor_new (options->workers), options->n, options->window };
+  Flow flow = {
+    cfut_thread_executor_new (options->workers), options->n, options->window, request
+  };
   Flow warm_up = flow;
   BenchTime start;
 
@@ -55,12 +60,46 @@ bench_submit_wait (const BenchOptions *options)
   bench_end (flow.executor);
 }
 
+void
+bench_submit_wait (const BenchOptions *options)
+{
+  bench_flow (options, NULL);
+}
+
+void
+bench_run_deadline (const BenchOptions *options)
+{
+  g_autoptr(CfutRequest) request = cfut_request_new ();
+
+  cfut_request_set_run_deadline_usec (request, 60 * G_USEC_PER_SEC);
+  bench_flow (options, request);
+}
+
+void
+bench_queue_deadline (const BenchOptions *options)
+{
+  g_autoptr(CfutRequest) request = cfut_request_new ();
+
+  cfut_request_set_queue_deadline_usec (request, 60 * G_USEC_PER_SEC);
+  bench_flow (options, request);
+}
+
+/* Of another priority than most. */
+void
+bench_priority (const BenchOptions *options)
+{
+  g_autoptr(CfutRequest) request = cfut_request_new ();
+
+  cfut_request_set_priority (request, 10);
+  bench_flow (options, request);
+}
+
 /* The same from several threads at once; of all their tasks, what each took. */
 void
 bench_submitters (const BenchOptions *options)
 {
   Flow flow = {
-    cfut_thread_executor_new (options->workers), options->n / options->threads, options->window
+    cfut_thread_executor_new (options->workers), options->n / options->threads, options->window, NULL
   };
   g_autofree GThread **threads = g_new (GThread *, options->threads);
   Flow warm_up = flow;
@@ -119,7 +158,7 @@ static void
 bench_call_back (const BenchOptions *options,
                  gboolean            by_signal)
 {
-  Flow flow = { cfut_thread_executor_new (options->workers), options->n, 0 };
+  Flow flow = { cfut_thread_executor_new (options->workers), options->n, 0, NULL };
   Flow warm_up = flow;
   gboolean started = FALSE;
   BenchTime start;
@@ -201,4 +240,124 @@ bench_tree (const BenchOptions *options)
   bench_end (executor);
   bench_report_each (bench_each (start, options->n));
   bench_latch_clear (&tree.latch);
+}
+
+static BenchLatch posted;
+
+static gboolean
+count_down (CfutTask  *task,
+            gpointer   user_data,
+            GError   **error)
+{
+  bench_latch_down (&posted);
+  return TRUE;
+}
+
+static void
+post_round (CfutExecutor *executor,
+            guint64       n,
+            guint         window)
+{
+  for (guint64 done = 0; done < n;)
+    {
+      guint now = MIN (window, n - done);
+
+      bench_latch_add (&posted, now);
+      for (guint i = 0; i < now; i++)
+        cfut_executor_post (executor, count_down, NULL, NULL);
+      bench_latch_wait (&posted);
+      done += now;
+    }
+}
+
+/* Tasks without a future. */
+void
+bench_post (const BenchOptions *options)
+{
+  CfutExecutor *executor = cfut_thread_executor_new (options->workers);
+  BenchTime start;
+
+  bench_latch_init (&posted, 0);
+  post_round (executor, MAX (options->n / 10, 1), options->window);
+  start = bench_now ();
+  post_round (executor, options->n, options->window);
+  bench_report_each (bench_each (start, options->n));
+  bench_end (executor);
+  bench_latch_clear (&posted);
+}
+
+static gboolean
+post_node (CfutTask  *task,
+           gpointer   user_data,
+           GError   **error)
+{
+  guint64 i = GPOINTER_TO_SIZE (user_data);
+
+  for (guint64 child = 2 * i; child <= MIN (2 * i + 1, tree.n); child++)
+    cfut_executor_post (tree.executor, post_node, GSIZE_TO_POINTER (child), NULL);
+  bench_latch_down (&tree.latch);
+  return TRUE;
+}
+
+/* The tree again, without futures. */
+void
+bench_post_tree (const BenchOptions *options)
+{
+  BenchTime start;
+
+  tree.executor = cfut_thread_executor_new (options->workers);
+  bench_latch_init (&tree.latch, 0);
+  for (guint round = 0; round < 2; round++)
+    {
+      tree.n = round == 0 ? MAX (options->n / 10, 1) : options->n;
+      bench_latch_add (&tree.latch, tree.n);
+      start = bench_now ();
+      cfut_executor_post (tree.executor, post_node, GSIZE_TO_POINTER (1), NULL);
+      bench_latch_wait (&tree.latch);
+    }
+  bench_report_each (bench_each (start, options->n));
+  bench_end (tree.executor);
+  bench_latch_clear (&tree.latch);
+}
+
+static gboolean
+wait_nested (CfutTask  *task,
+             gpointer   user_data,
+             GError   **error)
+{
+  Flow *flow = user_data;
+
+  for (guint64 i = 0; i < flow->n; i++)
+    {
+      CfutFuture *future = cfut_executor_submit (flow->executor, bench_nothing, NULL, NULL);
+
+      cfut_future_wait (future, -1, NULL, NULL);
+      g_object_unref (future);
+    }
+  return TRUE;
+}
+
+static void
+nested_round (Flow *flow)
+{
+  CfutFuture *future = cfut_executor_submit (flow->executor, wait_nested, flow, NULL);
+
+  cfut_future_wait (future, -1, NULL, NULL);
+  g_object_unref (future);
+}
+
+/* A task that submits and waits: on an executor of one worker, so that it is run by the wait itself. */
+void
+bench_nested (const BenchOptions *options)
+{
+  Flow flow = { cfut_thread_executor_new (1), options->n, 0, NULL };
+  Flow warm_up = flow;
+  BenchTime start;
+
+  warm_up.n = MAX (options->n / 10, 1);
+  nested_round (&warm_up);
+  start = bench_now ();
+  nested_round (&flow);
+  bench_end (flow.executor);
+  bench_report_each (bench_each (start, options->n));
 }

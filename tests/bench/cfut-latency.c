@@ -111,6 +111,118 @@ bench_long_among_short (const BenchOptions *options)
   bench_end (executor);
 }
 
+/* What has a deadline, and when it was told. */
+typedef struct {
+  double at;
+  double told;
+  BenchLatch *latch;
+} Deadline;
+
+static void
+report_lateness (const Deadline *deadlines,
+                 guint64         n)
+{
+  g_autofree double *late = g_new (double, n);
+
+  for (guint64 i = 0; i < n; i++)
+    late[i] = deadlines[i].told - deadlines[i].at;
+  bench_report ("ns", bench_percentile (late, n, 50), "max_ns", bench_percentile (late, n, 100), NULL);
+}
+
+static void
+on_rejected (CfutFuture *future,
+             gpointer    user_data)
+{
+  Deadline *self = user_data;
+
+  self->told = bench_now ().wall;
+  bench_latch_down (self->latch);
+}
+
+static gboolean
+wait_for_latch (CfutTask  *task,
+                gpointer   latch,
+                GError   **error)
+{
+  bench_latch_wait (latch);
+  return TRUE;
+}
+
+/* Behind a task that keeps the only worker, futures that may wait for 10 ms, 10.3 ms, and so on: how late
+ * they are rejected. */
+void
+bench_queue_lateness (const BenchOptions *options)
+{
+  CfutExecutor *executor = cfut_thread_executor_new (1);
+  g_autofree Deadline *deadlines = g_new0 (Deadline, options->n);
+  g_autoptr(CfutRequest) request = cfut_request_new ();
+  CfutFuture *keeper;
+  BenchLatch latch;
+
+  bench_latch_init (&latch, options->n);
+  keeper = cfut_executor_submit (executor, wait_for_latch, &latch, NULL);
+  for (guint64 i = 0; i < options->n; i++)
+    {
+      gint64 usec = 10000 + 300 * i;
+      CfutFuture *future;
+
+      deadlines[i].latch = &latch;
+      cfut_request_set_queue_deadline_usec (request, usec);
+      deadlines[i].at = bench_now ().wall + usec * 1000;
+      future = cfut_executor_submit_full (executor, request, bench_nothing, NULL, NULL);
+      cfut_future_add_done_callback (future, CFUT_CALLBACK_DIRECT, on_rejected, &deadlines[i], NULL);
+      g_object_unref (future);
+    }
+  bench_latch_wait (&latch);
+  report_lateness (deadlines, options->n);
+
+  g_object_unref (keeper);
+  bench_end (executor);
+  bench_latch_clear (&latch);
+}
+
+static gboolean
+sleep_until_told (CfutTask  *task,
+                  gpointer   user_data,
+                  GError   **error)
+{
+  Deadline *self = user_data;
+
+  self->at += bench_now ().wall;
+  bench_latch_wait (self->latch);
+  return TRUE;
+}
+
+/* Tasks that may run for 5 ms, one after the other, and sleep: how late they are told to stop. */
+void
+bench_run_lateness (const BenchOptions *options)
+{
+  CfutExecutor *executor = cfut_thread_executor_new (options->workers);
+  g_autofree Deadline *deadlines = g_new0 (Deadline, options->n);
+  g_autoptr(CfutRequest) request = cfut_request_new ();
+
+  cfut_request_set_run_deadline_usec (request, 5000);
+  for (guint64 i = 0; i < options->n; i++)
+    {
+      BenchLatch latch;
+      CfutFuture *future;
+
+      bench_latch_init (&latch, 1);
+      deadlines[i].latch = &latch;
+      deadlines[i].at = 5e6;
+      future = cfut_executor_submit_full (executor, request, sleep_until_told, &deadlines[i], NULL);
+      cfut_future_add_done_callback (future, CFUT_CALLBACK_DIRECT, on_rejected, &deadlines[i], NULL);
+      bench_latch_wait (&latch);
+      g_object_unref (future);
+      /* For the function to leave the latch. */
+      while (cfut_executor_get_n_running (executor) > 0)
+        g_usleep (100);
+      bench_latch_clear (&latch);
+    }
+  report_lateness (deadlines, options->n);
+  bench_end (executor);
+}
+
 /* How often the threads of this process but this one have gone to sleep; -1: it could not be read. */
 static gint64
 sleeps_of_others (void)
