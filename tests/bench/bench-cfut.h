@@ -29,6 +29,11 @@ void bench_post            (const BenchOptions *options);
 void bench_post_tree       (const BenchOptions *options);
 void bench_nested          (const BenchOptions *options);
 
+/* cfut-range.c: very many indexes */
+void bench_range_empty     (const BenchOptions *options);
+void bench_range_work      (const BenchOptions *options);
+void bench_loop            (const BenchOptions *options);
+
 /* cfut-latency.c: one task, how long until something has happened */
 void bench_round_trip      (const BenchOptions *options);
 void bench_after_pause     (const BenchOptions *options);

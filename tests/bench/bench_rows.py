@@ -152,6 +152,13 @@ def batches():
         Batch("set-priority", "another priority for 1,000,000 queued futures, each", [
             Series("set priority", "cfut", "set-priority", 1_000_000),
         ]),
+        Batch("range-empty", "map_range, empty body, an index", [
+            Series("empty", "cfut", "range-empty", 100_000_000),
+        ], [Target("empty", None, 1, kind="value")]),
+        Batch("range-work", "map_range, about 1 us an index, two workers", [
+            Series("two workers", "cfut", "range-work", 200_000, workers=2, runs=9),
+            Series("a loop", "cfut", "loop", 200_000, runs=9),
+        ], [Target("two workers", "a loop", 1.9, kind="gain")]),
         Batch("round-trip", "one task, submit to result, hot", [
             Series("hot", "cfut", "round-trip", 20_000),
             Series("g_thread_pool hot", "glib", "round-trip", 20_000),
