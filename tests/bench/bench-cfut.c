@@ -19,6 +19,8 @@ bench_end (CfutExecutor *executor)
 {
   cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
   g_object_unref (executor);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
 }
 
 static const BenchCase cases[] = {

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 gboolean bench_nothing (CfutTask  *task,       /* the task that does nothing */
                         gpointer   user_data,
                         GError   **error);
-/* Shuts down, waits for the end, and drops. */
+/* Shuts down, waits for the end, drops the executor, and has all that is left for this thread delivered: no
+ * future is left that somebody else would have to pay for. */
 void     bench_end     (CfutExecutor *executor);
 
 /* cfut-flow.c: many tasks, the cost of each */

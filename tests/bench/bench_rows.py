@@ -2,7 +2,9 @@
 # SPDX-FileCopyrightText: the cfut authors
 #
 # What is measured, against what, and what it may cost at most. One batch is what is measured in turn:
-# A B C A B C, each time in a new process, so that a machine that slows down does so for all.
+# A B C A B C, each time in a new process, so that a machine that slows down does so for all. Where a target
+# is in nanoseconds, a plain object is measured as well, which tells how fast the machine is (about 165 ns
+# on the one that the targets were set on).
 
 import os
 from dataclasses import dataclass, field
@@ -139,6 +141,7 @@ def batches():
             Series("no deadline", "cfut", "submit-wait", 200_000, runs=9),
             Series("queue deadline", "cfut", "queue-deadline", 200_000, runs=9),
             Series("priority", "cfut", "priority", 200_000, runs=9),
+            obj(),
         ], [
             Target("run deadline", "no deadline", 60, kind="difference"),
             Target("queue deadline", "no deadline", 60, kind="difference"),
@@ -182,15 +185,19 @@ def batches():
         ], [Target("pending", None, 176, value="bytes", kind="value", unit="bytes")]),
         Batch("cancel", "cancel 1,000,000 queued futures, each", [
             Series("cancel", "cfut", "cancel", 1_000_000),
+            obj(),
         ], [
             Target("cancel", None, 100, kind="value"),
             Target("cancel", None, 250, value="drop_ns", kind="value"),
+            *told("cancel", "object"),
         ]),
         Batch("shut-down", "shut down with 1,000,000 queued futures, each", [
             Series("shut down", "cfut", "shut-down", 1_000_000),
+            obj(),
         ], [
             Target("shut down", None, 100, kind="value"),
             Target("shut down", None, 250, value="drop_ns", kind="value"),
+            *told("shut down", "object"),
         ]),
         Batch("long", "one long task among many short ones, 2 workers: the longest wait", [
             Series("short", "cfut", "long-among-short", 400, workers=2),

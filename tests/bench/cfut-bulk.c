@@ -208,6 +208,6 @@ bench_group_next (const BenchOptions *options)
       group_round (executor, n);
       done += n;
     }
-  bench_report_each (bench_each (start, options->n));
   bench_end (executor);
+  bench_report_each (bench_each (start, options->n));
 }
