@@ -5,6 +5,8 @@
 #pragma once
 
 #include "core/cfut-cell-private.h"
+#include "core/cfut-gate-private.h"
+#include "core/cfut-room-private.h"
 #include "cfut-executor.h"
 #include "cfut-task-private.h"
 
@@ -29,11 +31,29 @@ typedef struct {
   CfutCell *(*get_ended) (CfutExecutor      *self);
   /* Whether a task of it runs on this thread. */
   gboolean  (*runs_here) (CfutExecutor      *self);
+  /* (transfer none) (nullable): what holds its tasks back; with @make it is there for good. */
+  CfutGate *(*get_gate)  (CfutExecutor      *self,
+                          gboolean           make);
 } CfutExecutorEngine;
 
 void cfut_executor_set_engine (CfutExecutor             *self,
                                const CfutExecutorEngine *engine);
 
 GError *cfut_executor_shut_down_error (void);
+
+/* (transfer none) (nullable): what limits the executor; with @make it is there for good. */
+CfutRoom *cfut_executor_get_room       (CfutExecutor     *self,
+                                        gboolean          make);
+CfutGate *cfut_executor_get_gate       (CfutExecutor     *self,
+                                        gboolean          make);
+/* cfut_room_block, where this thread may be one that is needed to make room. FALSE: it is, with @error. */
+gboolean  cfut_executor_block_for_room (CfutExecutor     *self,
+                                        CfutRoom         *room,
+                                        guint64           bytes,
+                                        gboolean          enters,
+                                        gint64            deadline_usec,
+                                        GCancellable     *cancellable,
+                                        CfutRoomOutcome  *outcome,
+                                        GError          **error);
 
 G_END_DECLS

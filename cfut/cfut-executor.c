@@ -21,8 +21,10 @@
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
 #include "cfut-group.h"
+#include "cfut-rate-limit.h"
 #include "cfut-request-private.h"
 #include "cfut-wait-private.h"
+#include "cfut-work-gate-private.h"
 #include "cfut-work-private.h"
 
 /**
@@ -82,6 +84,8 @@ typedef struct {
   const CfutExecutorEngine *engine;
   CfutWorkLog *log;  /* (nullable): of a derived executor */
   _Atomic gboolean shut_down;
+  _Atomic (CfutRoom *) room;  /* (nullable): set once */
+  _Atomic (CfutWorkGate *) work_gate;  /* (nullable): set once; of a derived executor */
 } CfutExecutorPrivate;
 
 typedef enum {
@@ -89,10 +93,14 @@ typedef enum {
   PROP_N_PENDING,
   PROP_N_RUNNING,
   PROP_N_COMPLETED,
-  PROP_CAN_RUN_FUNCTIONS
+  PROP_CAN_RUN_FUNCTIONS,
+  PROP_MAX_PENDING,
+  PROP_MAX_PENDING_BYTES,
+  PROP_RATE_LIMIT,
+  PROP_PAUSED
 } ExecutorProperty;
 
-static GParamSpec *properties[PROP_CAN_RUN_FUNCTIONS + 1];
+static GParamSpec *properties[PROP_PAUSED + 1];
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (CfutExecutor, cfut_executor, G_TYPE_OBJECT)
 
@@ -115,6 +123,7 @@ log_enqueue (CfutExecutor *self,
 {
   CfutExecutorPrivate *priv = executor_get (self);
   CfutWork *work = cfut_work_new (priv->log, task);
+  CfutWorkGate *gate;
 
   if (work == NULL)
     {
@@ -123,7 +132,31 @@ log_enqueue (CfutExecutor *self,
       return;
     }
 
-  CFUT_EXECUTOR_GET_CLASS (self)->execute (self, work);
+  gate = atomic_load_explicit (&priv->work_gate, memory_order_acquire);
+  if (gate != NULL)
+    cfut_work_gate_enqueue (gate, work);
+  else
+    CFUT_EXECUTOR_GET_CLASS (self)->execute (self, work);
+}
+
+static CfutGate *
+log_get_gate (CfutExecutor *self,
+              gboolean      make)
+{
+  CfutExecutorPrivate *priv = executor_get (self);
+  CfutWorkGate *gate = atomic_load_explicit (&priv->work_gate, memory_order_acquire);
+
+  if (gate == NULL && make)
+    {
+      CfutWorkGate *made = cfut_work_gate_new (self);
+
+      if (atomic_compare_exchange_strong (&priv->work_gate, &gate, made))
+        gate = made;
+      else
+        cfut_work_gate_free (made);
+    }
+
+  return gate != NULL ? cfut_work_gate_get_gate (gate) : NULL;
 }
 
 static void
@@ -188,6 +221,7 @@ static const CfutExecutorEngine log_engine = {
   .dup_running = log_dup_running,
   .get_ended = log_get_ended,
   .runs_here = log_runs_here,
+  .get_gate = log_get_gate,
 };
 
 /* In the instance's init. */
@@ -235,11 +269,84 @@ executor_counts (CfutExecutor *self,
   CFUT_EXECUTOR_GET_CLASS (self)->get_counts (self, n_pending, n_running, n_completed);
 }
 
+CfutRoom *
+cfut_executor_get_room (CfutExecutor *self,
+                        gboolean      make)
+{
+  CfutExecutorPrivate *priv = executor_get (self);
+  CfutRoom *room = atomic_load_explicit (&priv->room, memory_order_acquire);
+
+  if (room == NULL && make)
+    {
+      CfutRoom *made = cfut_room_new ();
+
+      if (atomic_compare_exchange_strong (&priv->room, &room, made))
+        room = made;
+      else
+        cfut_room_unref (made);
+      if (atomic_load (&priv->shut_down))
+        cfut_room_close (room);
+    }
+
+  return room;
+}
+
+CfutGate *
+cfut_executor_get_gate (CfutExecutor *self,
+                        gboolean      make)
+{
+  return executor_get (self)->engine->get_gate (self, make);
+}
+
+gboolean
+cfut_executor_block_for_room (CfutExecutor     *self,
+                              CfutRoom         *room,
+                              guint64           bytes,
+                              gboolean          enters,
+                              gint64            deadline_usec,
+                              GCancellable     *cancellable,
+                              CfutRoomOutcome  *outcome,
+                              GError          **error)
+{
+  gboolean own = executor_get (self)->engine->runs_here (self);
+
+  if (own && !cfut_pool_begin_wait_own ())
+    {
+      g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
+                           _("No thread of the executor would be left to make room in its queue"));
+      return FALSE;
+    }
+  *outcome = cfut_room_block (room, bytes, enters, deadline_usec, cancellable);
+  if (own)
+    cfut_pool_end_wait_own ();
+
+  return TRUE;
+}
+
+/* What it took is still run: nobody is left who could resume it. */
+static void
+cfut_executor_dispose (GObject *object)
+{
+  CfutGate *gate = cfut_executor_get_gate (CFUT_EXECUTOR (object), FALSE);
+
+  if (gate != NULL)
+    cfut_gate_set_paused (gate, FALSE);
+
+  G_OBJECT_CLASS (cfut_executor_parent_class)->dispose (object);
+}
+
 static void
 cfut_executor_finalize (GObject *object)
 {
   CfutExecutorPrivate *priv = executor_get (CFUT_EXECUTOR (object));
 
+  if (priv->work_gate != NULL)
+    cfut_work_gate_free (priv->work_gate);
+  if (priv->room != NULL)
+    {
+      cfut_room_close (priv->room);
+      cfut_room_unref (priv->room);
+    }
   g_clear_pointer (&priv->log, cfut_work_log_unref);
 
   G_OBJECT_CLASS (cfut_executor_parent_class)->finalize (object);
@@ -270,6 +377,42 @@ cfut_executor_get_property (GObject    *object,
     case PROP_CAN_RUN_FUNCTIONS:
       g_value_set_boolean (value, cfut_executor_can_run_functions (self));
       break;
+    case PROP_MAX_PENDING:
+      g_value_set_uint64 (value, cfut_executor_get_max_pending (self));
+      break;
+    case PROP_MAX_PENDING_BYTES:
+      g_value_set_uint64 (value, cfut_executor_get_max_pending_bytes (self));
+      break;
+    case PROP_RATE_LIMIT:
+      g_value_set_object (value, cfut_executor_get_rate_limit (self));
+      break;
+    case PROP_PAUSED:
+      g_value_set_boolean (value, cfut_executor_is_paused (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+cfut_executor_set_property (GObject      *object,
+                            guint         id,
+                            const GValue *value,
+                            GParamSpec   *pspec)
+{
+  CfutExecutor *self = CFUT_EXECUTOR (object);
+
+  switch ((ExecutorProperty) id)
+    {
+    case PROP_MAX_PENDING:
+      cfut_executor_set_max_pending (self, g_value_get_uint64 (value));
+      break;
+    case PROP_MAX_PENDING_BYTES:
+      cfut_executor_set_max_pending_bytes (self, g_value_get_uint64 (value));
+      break;
+    case PROP_RATE_LIMIT:
+      cfut_executor_set_rate_limit (self, g_value_get_object (value));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -280,8 +423,10 @@ cfut_executor_class_init (CfutExecutorClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
+  object_class->dispose = cfut_executor_dispose;
   object_class->finalize = cfut_executor_finalize;
   object_class->get_property = cfut_executor_get_property;
+  object_class->set_property = cfut_executor_set_property;
   klass->execute = cfut_executor_execute;
   klass->get_counts = cfut_executor_get_counts;
 
@@ -339,6 +484,49 @@ cfut_executor_class_init (CfutExecutorClass *klass)
   properties[PROP_CAN_RUN_FUNCTIONS] =
     g_param_spec_boolean ("can-run-functions", NULL, NULL, FALSE,
                           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:max-pending: (getter get_max_pending) (setter set_max_pending)
+   *
+   * How many tasks may wait to be started; 0 for no limit. Notified on the thread that sets it.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_MAX_PENDING] =
+    g_param_spec_uint64 ("max-pending", NULL, NULL, 0, G_MAXUINT64, 0,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:max-pending-bytes: (getter get_max_pending_bytes) (setter set_max_pending_bytes)
+   *
+   * How many bytes the tasks that wait may be said to hold; 0 for no limit. Notified on the thread that sets it.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_MAX_PENDING_BYTES] =
+    g_param_spec_uint64 ("max-pending-bytes", NULL, NULL, 0, G_MAXUINT64, 0,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:rate-limit: (getter get_rate_limit) (setter set_rate_limit)
+   *
+   * How fast tasks may be started. Notified on the thread that sets it.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_RATE_LIMIT] =
+    g_param_spec_object ("rate-limit", NULL, NULL, CFUT_TYPE_RATE_LIMIT,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutExecutor:paused: (getter is_paused)
+   *
+   * Whether the executor starts no tasks. Notified on the thread that pauses or resumes it.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_PAUSED] =
+    g_param_spec_boolean ("paused", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 }
@@ -500,8 +688,12 @@ executor_stop (CfutExecutor      *self,
   CfutExecutorPrivate *priv = executor_get (self);
 
   atomic_store (&priv->shut_down, TRUE);
-  if (!cfut_is_forked_child ())
-    priv->engine->stop (self, flags);
+  if (cfut_is_forked_child ())
+    return;
+
+  if (cfut_executor_get_room (self, FALSE) != NULL)
+    cfut_room_close (cfut_executor_get_room (self, FALSE));
+  priv->engine->stop (self, flags);
 }
 
 /* Adds to the message of a wait that was not long enough what it was too short for. */

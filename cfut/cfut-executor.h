@@ -100,4 +100,41 @@ guint64 cfut_executor_get_n_completed (CfutExecutor *self);
 CFUT_AVAILABLE_IN_1_0
 gboolean cfut_executor_can_run_functions (CfutExecutor *self);
 
+CFUT_AVAILABLE_IN_1_0
+void cfut_executor_set_max_pending (CfutExecutor *self,
+                                    guint64       max_pending);
+CFUT_AVAILABLE_IN_1_0
+guint64 cfut_executor_get_max_pending (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_executor_set_max_pending_bytes (CfutExecutor *self,
+                                          guint64       max_bytes);
+CFUT_AVAILABLE_IN_1_0
+guint64 cfut_executor_get_max_pending_bytes (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_executor_wait_ready (CfutExecutor  *self,
+                                   gint64         timeout_usec,
+                                   GCancellable  *cancellable,
+                                   GError       **error);
+CFUT_AVAILABLE_IN_1_0
+void cfut_executor_wait_ready_async (CfutExecutor        *self,
+                                     gint64               timeout_usec,
+                                     GCancellable        *cancellable,
+                                     GAsyncReadyCallback  callback,
+                                     gpointer             user_data);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_executor_wait_ready_finish (CfutExecutor  *self,
+                                          GAsyncResult  *result,
+                                          GError       **error);
+CFUT_AVAILABLE_IN_1_0
+void cfut_executor_set_rate_limit (CfutExecutor  *self,
+                                   CfutRateLimit *limit);
+CFUT_AVAILABLE_IN_1_0
+CfutRateLimit *cfut_executor_get_rate_limit (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_executor_pause (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_executor_resume (CfutExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_executor_is_paused (CfutExecutor *self);
+
 G_END_DECLS

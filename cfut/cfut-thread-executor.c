@@ -329,6 +329,13 @@ thread_executor_runs_here (CfutExecutor *executor)
   return cfut_thread_get ()->serving == self->pool || cfut_pool_get_current () == self->pool;
 }
 
+static CfutGate *
+thread_executor_get_gate (CfutExecutor *executor,
+                          gboolean      make)
+{
+  return cfut_pool_get_gate (CFUT_THREAD_EXECUTOR (executor)->pool, make);
+}
+
 static const CfutExecutorEngine thread_engine = {
   .enqueue = thread_executor_enqueue,
   .post = thread_executor_post,
@@ -336,6 +343,7 @@ static const CfutExecutorEngine thread_engine = {
   .dup_running = thread_executor_dup_running,
   .get_ended = thread_executor_get_ended,
   .runs_here = thread_executor_runs_here,
+  .get_gate = thread_executor_get_gate,
 };
 
 static void

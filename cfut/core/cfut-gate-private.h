@@ -34,6 +34,7 @@ void           cfut_gate_set_paused (CfutGate       *self,
 gboolean       cfut_gate_is_paused  (CfutGate       *self);
 void           cfut_gate_set_limit  (CfutGate       *self,
                                      CfutRateLimit  *limit);   /* nullable */
-CfutRateLimit *cfut_gate_dup_limit  (CfutGate       *self);   /* (transfer full) (nullable) */
+/* (transfer none) (nullable): for who knows that nobody else sets it. */
+CfutRateLimit *cfut_gate_peek_limit (CfutGate       *self);
 
 G_END_DECLS

@@ -364,13 +364,13 @@ cfut_gate_set_limit (CfutGate      *self,
 }
 
 CfutRateLimit *
-cfut_gate_dup_limit (CfutGate *self)
+cfut_gate_peek_limit (CfutGate *self)
 {
   CfutRateLimit *limit = NULL;
 
   cfut_lock (&self->lock, CFUT_LOCK_GATE);
   if (self->held_limit != NULL)
-    limit = g_object_ref (self->held_limit->limit);
+    limit = self->held_limit->limit;
   cfut_unlock (&self->lock, CFUT_LOCK_GATE);
 
   return limit;
