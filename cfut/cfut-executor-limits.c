@@ -14,8 +14,6 @@
  * 2. An executor that nobody limits has neither a room nor a gate, and pays nothing for them.
  * Not here: rooms and gates (core/), and what a submission does without room (cfut-executor.c). */
 
-#include <glib/gi18n-lib.h>
-
 #include "core/cfut-delivery-private.h"
 #include "core/cfut-lock-private.h"
 #include "cfut-executor-private.h"

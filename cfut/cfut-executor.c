@@ -48,7 +48,8 @@
  *
  * Takes over one piece of work and returns without waiting for it. Sooner or later it is given to
  * [method@Cfut.Work.run] on a thread of the implementation's choice, or to [method@Cfut.Work.reject], or
- * dropped. Called on the submitting thread.
+ * dropped. Called on the submitting thread, or, for work that a pause or a rate limit has held back, on the thread
+ * that ends the pause or on one of the library's.
  *
  * Since: 1.0
  */
