@@ -21,7 +21,8 @@
  *     09-no-reaping-between-two-iterations.
  * 10  A context that goes between scheduling and wake-up: /cfut/delivery/2-context-goes-under-fire;
  *     a loop inside of a callback: /cfut/delivery/3-nested-main-loop.
- * 11  An executor that is finalised on its own worker: 11-dropped-by-its-own-task.
+ * 11  An executor that is finalised on its own worker: 11-dropped-by-its-own-task,
+ *     11-freed-by-its-own-worker.
  * 12  A stuck thread that was given up, and returns: 12-stuck-and-late.
  * 14  Threads that cannot be made, and then can: /cfut/thread-executor/1-no-thread-can-be-made.
  * 15  A group's next against settling and ending: /cfut/group/next/last-settles-while-parking,
@@ -122,21 +123,33 @@ test_breaks_half_a_push (void)
 
 typedef struct {
   CfutWaiter waiter;
-  TestSem armed;
   guint n_rounds;
+  _Atomic guint armed;  /* the round that the sleeper is in */
+  _Atomic guint fired;  /* the round that the waker has ended */
 } Sleeper;
+
+static void
+wait_for_round (_Atomic guint *round,
+                guint          n)
+{
+  for (guint look = 0; atomic_load (round) < n; look++)
+    if (look > 500)
+      g_thread_yield ();
+}
 
 static gpointer
 fire_each_time (gpointer data)
 {
   Sleeper *self = data;
 
-  for (guint i = 0; i < self->n_rounds; i++)
+  for (guint i = 1; i <= self->n_rounds; i++)
     {
-      test_sem_wait (&self->armed);
-      for (guint j = 0; j < i % 64; j++)
+      wait_for_round (&self->armed, i);
+      /* Over all of the way from there to the sleep. */
+      for (guint j = 0; j < i % 97; j++)
         cfut_waiter_fired (&self->waiter);
       cfut_waiter_fire (&self->waiter);
+      atomic_store (&self->fired, i);
     }
   return NULL;
 }
@@ -146,23 +159,21 @@ fire_each_time (gpointer data)
 static void
 test_breaks_wake_between_look_and_sleep (void)
 {
-  Sleeper sleeper = { .n_rounds = 60000 };
+  Sleeper sleeper = { .n_rounds = 100000 };
   GThread *thread;
 
-  test_sem_init (&sleeper.armed);
   thread = g_thread_new ("waker", fire_each_time, &sleeper);
-  for (guint i = 0; i < sleeper.n_rounds; i++)
+  for (guint i = 1; i <= sleeper.n_rounds; i++)
     {
+      gint64 deadline = cfut_deadline_from_timeout (TEST_DEADLINE_USEC);
+
       cfut_waiter_init (&sleeper.waiter);
-      test_sem_post (&sleeper.armed);
-      g_assert_cmpint (cfut_waiter_park (&sleeper.waiter,
-                                         cfut_deadline_from_timeout (TEST_DEADLINE_USEC)),
-                       ==, CFUT_WAKE_FIRED);
-      /* The waker uses it until it has fired. */
-      test_poll_until (cfut_waiter_fired (&sleeper.waiter));
+      atomic_store (&sleeper.armed, i);
+      g_assert_cmpint (cfut_waiter_park (&sleeper.waiter, deadline), ==, CFUT_WAKE_FIRED);
+      /* The waker uses it until then. */
+      wait_for_round (&sleeper.fired, i);
     }
   g_thread_join (thread);
-  test_sem_clear (&sleeper.armed);
 }
 
 #define N_CHILDREN 2000
@@ -489,6 +500,35 @@ test_breaks_dropped_by_its_own_task (void)
     }
 }
 
+static void
+pass_gate (Item *item)
+{
+  test_gate_pass (item->data);
+}
+
+/* Guarantee 9: the last reference to a pool is that of a worker which leaves: it frees the pool, and does not
+ * wait for its own thread to end. */
+static void
+test_breaks_freed_by_its_own_worker (void)
+{
+  TestPlace freed = { 0 };
+  TestGate gate;
+  Item item = { .func = pass_gate, .data = &gate };
+  CfutPool *pool;
+
+  test_gate_init (&gate);
+  pool = cfut_pool_new (&item_class, 1, 0, &freed, test_place_note);
+  push (pool, &item);
+  test_gate_wait_arrived (&gate, 1);
+  cfut_pool_close (pool);
+  cfut_pool_unref (pool);
+  g_assert_cmpint (test_place_get_n (&freed), ==, 0);
+
+  test_gate_open (&gate);
+  test_poll_until (test_place_get_n (&freed) == 1);
+  test_gate_clear (&gate);
+}
+
 #define N_LEFT_BEHIND 40
 
 typedef struct {
@@ -568,6 +608,7 @@ main (int   argc,
   add ("08-replaced-result-goes-home", replaced_result_goes_home);
   add ("09-no-reaping-between-two-iterations", no_reaping_between_two_iterations);
   add ("11-dropped-by-its-own-task", dropped_by_its_own_task);
+  add ("11-freed-by-its-own-worker", freed_by_its_own_worker);
   add ("12-stuck-and-late", stuck_and_late);
 #undef add
 
