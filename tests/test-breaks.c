@@ -217,6 +217,7 @@ test_breaks_batch_into_a_full_ring (void)
     }
 
   push (family.pool, &first);
+  test_poll_until (n_completed (family.pool) == N_CHILDREN + 1);
   end_pool (family.pool);
   for (guint i = 0; i < N_CHILDREN; i++)
     g_assert_cmpint (family.items[i].n_ran, ==, 1);

@@ -142,6 +142,8 @@ try_settle_both (CfutCell  *cell,
     {
       g_assert_cmpint (cfut_cell_state (before), ==, CFUT_STATE_RUNNING);
       model->state = to;
+      /* The function has returned: what settles that way is what ends its run. */
+      model->flags &= ~CFUT_CELL_ENTERED;
       model_hand_over (model);
     }
 }

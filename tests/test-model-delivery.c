@@ -192,7 +192,7 @@ thing_deliver (CfutItem        *item,
   return FALSE;
 }
 
-static const CfutItemClass thing_class = { thing_deliver };
+static const CfutItemClass thing_class = { .deliver = thing_deliver };
 
 static void
 call_func (CfutDelayed     *delayed,
@@ -376,7 +376,7 @@ parcel_deliver (CfutItem        *item,
   return FALSE;
 }
 
-static const CfutItemClass parcel_class = { parcel_deliver };
+static const CfutItemClass parcel_class = { .deliver = parcel_deliver };
 
 static gpointer
 produce (gpointer data)
@@ -523,7 +523,7 @@ letter_deliver (CfutItem        *item,
   return FALSE;
 }
 
-static const CfutItemClass letter_class = { letter_deliver };
+static const CfutItemClass letter_class = { .deliver = letter_deliver };
 
 static gpointer
 write_letters (gpointer data)
