@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The places where an engine like this one is known to break, each with what is tested there. All
- * of these tests fail when the cure is taken out. The numbers are those of the paths below; what
+/* The places where an engine like this one is known to break, each with what is tested there: a test
+ * is there to fail when the cure is taken out. The numbers are those of the paths below; what
  * has its test elsewhere is named here.
  *
  *  1  Parking against submitting, with a producer stopped half-way through its push:
