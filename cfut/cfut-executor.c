@@ -553,6 +553,41 @@ executor_refuse_forked (CfutTaskFunc    func,
   return CFUT_FUTURE (task);
 }
 
+/* With a limit on what waits: FALSE if there is no room, and the task is settled by that. */
+static gboolean
+executor_enter (CfutExecutor *self,
+                CfutTask     *task,
+                CfutRequest  *request)
+{
+  CfutFuture *future = CFUT_FUTURE (task);
+  CfutRoom *room = atomic_load_explicit (&executor_get (self)->room, memory_order_acquire);
+  CfutRoomOutcome outcome = CFUT_ROOM_OPEN;
+  guint64 size = request != NULL ? request->size : 0;
+  GError *error = NULL;
+
+  if (room == NULL)
+    return TRUE;
+
+  if (!cfut_room_try_enter (room, size))
+    {
+      if (request == NULL || request->when_full == CFUT_WHEN_FULL_REJECT)
+        error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_QUEUE_FULL,
+                                     _("The executor's queue is full"));
+      else
+        cfut_executor_block_for_room (self, room, size, TRUE, CFUT_NO_DEADLINE, request->cancellable,
+                                      &outcome, &error);
+    }
+
+  if (error != NULL)
+    cfut_future_reject_pending (future, error);
+  else if (outcome == CFUT_ROOM_OPEN)
+    cfut_task_enter_room (task, room, size);
+  else if (outcome == CFUT_ROOM_CANCELLED)
+    cfut_future_cancel (future);
+
+  return !cfut_future_is_settled (future);
+}
+
 /**
  * cfut_executor_submit:
  * @self: an executor
@@ -568,7 +603,8 @@ executor_refuse_forked (CfutTaskFunc    func,
  * owner of that task. May be called on any thread, and does not block.
  *
  * Errors, on the future: what the function fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it fails and says
- * nothing; %CFUT_FUTURE_ERROR_SHUT_DOWN after a shutdown; %CFUT_FUTURE_ERROR_BROKEN when no thread can
+ * nothing; %CFUT_FUTURE_ERROR_SHUT_DOWN after a shutdown; %CFUT_FUTURE_ERROR_QUEUE_FULL where
+ * [property@Cfut.Executor:max-pending] is reached; %CFUT_FUTURE_ERROR_BROKEN when no thread can
  * be made, and in a child that was forked after the library was used; %G_IO_ERROR_NOT_SUPPORTED where the
  * executor runs no functions.
  *
@@ -591,7 +627,8 @@ cfut_executor_submit (CfutExecutor   *self,
     return executor_refuse_forked (func, user_data, destroy);
 
   task = cfut_task_new (func, user_data, destroy);
-  executor_get (self)->engine->enqueue (self, g_object_ref (task));
+  if (G_LIKELY (executor_get (self)->room == NULL) || executor_enter (self, task, NULL))
+    executor_get (self)->engine->enqueue (self, g_object_ref (task));
   cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
 
   return (CfutFuture *) task;
@@ -605,7 +642,8 @@ cfut_executor_submit (CfutExecutor   *self,
  * @user_data: data for @func
  * @destroy: (nullable): frees @user_data, on the main context of this call
  *
- * Has a function run, like [method@Cfut.Executor.submit], in the way that @request says.
+ * Has a function run, like [method@Cfut.Executor.submit], in the way that @request says. With
+ * [property@Cfut.Request:when-full] it may block while the executor's queue is full.
  *
  * Returns: (transfer full): the future
  *
@@ -628,7 +666,7 @@ cfut_executor_submit_full (CfutExecutor   *self,
     return cfut_executor_submit (self, func, user_data, destroy);
 
   task = cfut_task_new (func, user_data, destroy);
-  if (cfut_task_apply_request (task, request))
+  if (cfut_task_apply_request (task, request) && executor_enter (self, task, request))
     executor_get (self)->engine->enqueue (self, g_object_ref (task));
   cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
 
@@ -668,7 +706,7 @@ cfut_executor_post (CfutExecutor   *self,
     {
       cfut_future_release (executor_refuse_forked (func, user_data, destroy));
     }
-  else if (engine->post != NULL)
+  else if (engine->post != NULL && executor_get (self)->room == NULL)
     {
       engine->post (self, func, user_data, destroy);
     }
@@ -676,7 +714,8 @@ cfut_executor_post (CfutExecutor   *self,
     {
       CfutTask *task = cfut_task_new (func, user_data, destroy);
 
-      engine->enqueue (self, g_object_ref (task));
+      if (executor_enter (self, task, NULL))
+        engine->enqueue (self, g_object_ref (task));
       cfut_future_release (CFUT_FUTURE (task));
     }
   cfut_owner_tick (cfut_owner_get_current ());

@@ -62,6 +62,7 @@ cfut_task_options_free (CfutTaskOptions *self)
 {
   g_clear_pointer (&self->held_pool, cfut_pool_unref);
   g_clear_object (&self->parent);
+  g_clear_pointer (&self->room, cfut_room_unref);
   g_slice_free (CfutTaskOptions, self);
 }
 
@@ -134,12 +135,49 @@ on_run_deadline (CfutTimer *timer)
     cfut_future_release (future);
 }
 
+static void
+options_leave_room (CfutTaskOptions *self)
+{
+  if (atomic_exchange_explicit (&self->in_room, FALSE, memory_order_relaxed))
+    cfut_room_leave (self->room, self->size);
+}
+
+static void
+room_node_settled (CfutNode   *node,
+                   CfutFuture *future,
+                   CfutState   state)
+{
+  options_leave_room ((CfutTaskOptions *) ((char *) node - G_STRUCT_OFFSET (CfutTaskOptions, room_node)));
+}
+
+static const CfutNodeClass room_node_class = {
+  .kind = CFUT_NODE_INTERNAL,
+  .settled = room_node_settled,
+};
+
+void
+cfut_task_enter_room (CfutTask *self,
+                      CfutRoom *room,
+                      guint64   size)
+{
+  CfutTaskOptions *options = cfut_task_get_options (self);
+
+  options->room = cfut_room_ref (room);
+  options->size = size;
+  atomic_store_explicit (&options->in_room, TRUE, memory_order_relaxed);
+  options->room_node.klass = &room_node_class;
+  if (!cfut_future_add_node (CFUT_FUTURE (self), &options->room_node))
+    options_leave_room (options);
+}
+
 /* On the thread that runs it, before its function. FALSE: that is not to be called. */
 gboolean
 cfut_task_options_started (CfutTaskOptions  *self,
                            GError          **error)
 {
   gboolean has_reference = self->timer.fire != NULL && cfut_timer_disarm (&self->timer);
+
+  options_leave_room (self);
 
   if (self->run_deadline_usec < 0)
     {
@@ -186,7 +224,7 @@ parent_node_settled (CfutNode   *node,
                      CfutFuture *future,
                      CfutState   state)
 {
-  CfutTaskOptions *self = (CfutTaskOptions *) ((char *) node - G_STRUCT_OFFSET (CfutTaskOptions, node));
+  CfutTaskOptions *self = (CfutTaskOptions *) ((char *) node - G_STRUCT_OFFSET (CfutTaskOptions, parent_node));
 
   g_signal_handler_disconnect (self->parent, self->parent_handler);
 }
@@ -205,9 +243,9 @@ options_follow_parent (CfutTaskOptions *self,
   self->parent = g_object_ref (parent);
   self->parent_handler = g_signal_connect_data (parent, "cancelled", G_CALLBACK (on_parent_cancelled),
                                                 g_object_ref (future), release_closure_data, 0);
-  self->node.klass = &parent_node_class;
-  if (!cfut_future_add_node (future, &self->node))
-    parent_node_settled (&self->node, future, CFUT_STATE_CANCELLED);
+  self->parent_node.klass = &parent_node_class;
+  if (!cfut_future_add_node (future, &self->parent_node))
+    parent_node_settled (&self->parent_node, future, CFUT_STATE_CANCELLED);
   if (g_cancellable_is_cancelled (parent))
     cfut_future_cancel (future);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/cfut-pool-private.h"
+#include "core/cfut-room-private.h"
 #include "core/cfut-timer-private.h"
 #include "cfut-future-private.h"
 #include "cfut-request.h"
@@ -55,7 +56,12 @@ struct _CfutTaskOptions {
   gint64 run_deadline_usec;   /* negative: none */
   GCancellable *parent;       /* (nullable) */
   gulong parent_handler;
-  CfutNode node;
+  CfutNode parent_node;
+  CfutRoom *room;             /* (nullable): what counts it as long as it has not been started */
+  guint64 size;
+  CfutNode room_node;
+
+  _Atomic gboolean in_room;
 };
 
 static inline CfutPoolEntry *
@@ -94,6 +100,10 @@ gint64           cfut_task_options_key     (CfutTaskOptions *self);
 /* What a request says that holds for a task of any executor. FALSE: it is settled by that. */
 gboolean         cfut_task_apply_request   (CfutTask        *self,
                                             CfutRequest     *request);
+/* It has entered; it leaves when it is started, or settled before. */
+void             cfut_task_enter_room      (CfutTask        *self,
+                                            CfutRoom        *room,
+                                            guint64          size);
 gboolean         cfut_task_options_started (CfutTaskOptions *self,
                                             GError         **error);
 void             cfut_task_options_ended   (CfutTaskOptions *self);

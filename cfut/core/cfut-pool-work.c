@@ -139,13 +139,13 @@ pool_is_open (CfutPool *self)
 gboolean
 cfut_pool_has_work (CfutPool *self)
 {
-  return pool_is_open (self) && pool_has_ready (self);
+  return pool_has_ready (self) && pool_is_open (self);
 }
 
 gboolean
 cfut_pool_is_held_back (CfutPool *self)
 {
-  return !pool_is_open (self) && pool_has_ready (self);
+  return pool_has_ready (self) && !pool_is_open (self);
 }
 
 /* What is urgent first, but not always; what is less so when there is nothing else. */
