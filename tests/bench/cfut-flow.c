@@ -17,6 +17,14 @@ typedef struct {
   CfutRequest *request;  /* (nullable) */
 } Flow;
 
+static inline CfutFuture *
+flow_submit (const Flow *flow)
+{
+  if (flow->request == NULL)
+    return cfut_executor_submit (flow->executor, bench_nothing, NULL, NULL);
+  return cfut_executor_submit_full (flow->executor, flow->request, bench_nothing, NULL, NULL);
+}
+
 /* Submits a window, waits for each of it, drops each of it, and so on. */
 static void
 flow_run (const Flow *flow)
@@ -28,8 +36,7 @@ flow_run (const Flow *flow)
       guint n = MIN (flow->window, flow->n - done);
 
       for (guint i = 0; i < n; i++)
-        futures[i] = cfut_executor_submit_full (flow->executor, flow->request, bench_nothing, NULL,
-                                                NULL);
+        futures[i] = flow_submit (flow);
       for (guint i = 0; i < n; i++)
         cfut_future_wait (futures[i], -1, NULL, NULL);
       for (guint i = 0; i < n; i++)
