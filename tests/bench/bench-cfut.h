@@ -13,8 +13,9 @@ G_BEGIN_DECLS
 gboolean bench_nothing (CfutTask  *task,       /* the task that does nothing */
                         gpointer   user_data,
                         GError   **error);
-/* Shuts down, waits for the end, drops the executor, and has all that is left for this thread delivered: no
- * future is left that somebody else would have to pay for. */
+/* Has all delivered that is there for this thread: no future is left that somebody else would pay for. */
+void     bench_deliver (void);
+/* Shuts down, waits for the end, drops the executor, and delivers. */
 void     bench_end     (CfutExecutor *executor);
 
 /* cfut-flow.c: many tasks, the cost of each */

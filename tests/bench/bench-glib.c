@@ -63,7 +63,7 @@ bench_pool (const BenchOptions *options)
   BenchTime start;
 
   bench_latch_init (&latch, 0);
-  pool_round (pool, MAX (options->n / 10, 1), options->window);
+  pool_round (pool, options->n, options->window);
   start = bench_now ();
   pool_round (pool, options->n, options->window);
   bench_report_each (bench_each (start, options->n));

@@ -59,11 +59,11 @@ bench_flow (const BenchOptions *options,
   Flow flow = {
     cfut_thread_executor_new (options->workers), options->n, options->window, request
   };
-  Flow warm_up = flow;
   BenchTime start;
 
-  warm_up.n = MAX (options->n / 10, 1);
-  flow_run (&warm_up);
+  /* As much, so that the memory is there. */
+  flow_run (&flow);
+  bench_deliver ();
   start = bench_now ();
   flow_run (&flow);
   bench_end (flow.executor);
