@@ -46,7 +46,6 @@ cfut_task_get_options (CfutTask *self)
   made = g_slice_new0 (CfutTaskOptions);
   made->task = self;
   made->place.link = &self->entry.link;
-  made->made_usec = g_get_monotonic_time ();
   made->run_deadline_usec = -1;
   if (atomic_compare_exchange_strong_explicit (&self->options, &options, made, memory_order_acq_rel,
                                                memory_order_acquire))
@@ -66,9 +65,13 @@ cfut_task_options_free (CfutTaskOptions *self)
   g_slice_free (CfutTaskOptions, self);
 }
 
+/* Under the cell's lock, or before others have the task. The first look at the time stands for the submission. */
 gint64
 cfut_task_options_key (CfutTaskOptions *self)
 {
+  if (self->made_usec == 0)
+    self->made_usec = g_get_monotonic_time ();
+
   return self->made_usec + self->priority * (gint64) PRIORITY_STEP_USEC;
 }
 

@@ -91,7 +91,7 @@ pool_left_behind (CfutTask *task,
   if (cfut_cell_state (word) != CFUT_STATE_PENDING || (!placed && (word & CFUT_CELL_PLACED)))
     {
       cfut_cell_unlock (&future->cell);
-      cfut_future_release (future);
+      cfut_future_hand_over (future);
       return FALSE;
     }
 
@@ -155,7 +155,7 @@ pool_fail (CfutLink     *link,
 
   future = CFUT_FUTURE (cfut_task_from_entry (entry));
   cfut_future_reject_pending (future, broken_error (error));
-  cfut_future_release (future);
+  cfut_future_hand_over (future);
 }
 
 static const CfutPoolClass pool_class = {
@@ -177,9 +177,10 @@ drain_cancel (CfutLink *link)
       return;
     }
 
+  /* Through the queue, where it stands now in any case. */
   future = CFUT_FUTURE (cfut_task_from_entry (entry));
   cfut_future_cancel (future);
-  cfut_future_release (future);
+  cfut_future_hand_over (future);
 }
 
 /* Why the pool took nothing, or nobody runs what it took. */
