@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: the cfut authors
  *
  * One step after the other, without waiting for any: chain goes on with a value, recover with a failure, always with
- * either. The steps are called on the main context, and may submit work. */
+ * either. The steps are called on the main context, or by who waits on its thread, and may submit work. */
 
 #include <cfut/cfut.h>
 #include <stdlib.h>
@@ -61,11 +61,11 @@ guess (CfutFuture *failed,
 
 /* Returning the future itself passes its outcome on. */
 static CfutFuture *
-go_home (CfutFuture *settled,
-         gpointer    loop,
-         GError    **error)
+note_end (CfutFuture *settled,
+          gpointer    person,
+          GError    **error)
 {
-  g_main_loop_quit (loop);
+  g_print ("  that is all for %s\n", (const char *) person);
   return g_object_ref (settled);
 }
 
@@ -74,20 +74,17 @@ main (void)
 {
   static const char *people[] = { "Ada", "Zoe" };
   g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (0);
-  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
 
   for (guint i = 0; i < G_N_ELEMENTS (people); i++)
     {
       g_autoptr (CfutFuture) city = cfut_executor_submit (executor, find_city, (gpointer) people[i], NULL);
       g_autoptr (CfutFuture) weather = cfut_future_chain (city, ask_for_weather, executor, NULL);
       g_autoptr (CfutFuture) recovered = cfut_future_recover (weather, guess, NULL, NULL);
-      g_autoptr (CfutFuture) outcome = cfut_future_always (recovered, go_home, loop, NULL);
+      g_autoptr (CfutFuture) outcome = cfut_future_always (recovered, note_end, (gpointer) people[i], NULL);
       g_autoptr (GError) error = NULL;
       const char *result;
 
       g_print ("%s\n", people[i]);
-      g_main_loop_run (loop);
-
       result = cfut_future_result_string (outcome, -1, &error);
       g_print ("  %s\n", result ? result : error->message);
     }

@@ -21,7 +21,7 @@ fetch (CfutTask  *task,
 {
   GCancellable *cancellable = cfut_task_get_cancellable (task);
   gint64 start = g_get_monotonic_time ();
-  g_autoptr (SoupSession) session = soup_session_new_with_options ("timeout", TIMEOUT_SECONDS, NULL);
+  g_autoptr (SoupSession) session = soup_session_new ();
   g_autoptr (SoupMessage) message = soup_message_new (SOUP_METHOD_GET, user_data);
   g_autoptr (GInputStream) body = NULL;
   guint8 buffer[65536];
@@ -77,15 +77,19 @@ main (int    argc,
 {
   g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (8);
   g_autoptr (CfutGroup) group = cfut_group_new ();
+  g_autoptr (CfutRequest) request = cfut_request_new ();
   g_autoptr (GError) error = NULL;
   CfutFuture *settled;
 
+  /* What is late fails, and its connection is closed by the cancellable. */
+  cfut_request_set_run_deadline_usec (request, TIMEOUT_SECONDS * G_TIME_SPAN_SECOND);
+  cfut_request_set_group (request, group);
   for (int i = 1; i < argc; i++)
     {
-      g_autoptr (CfutFuture) future = cfut_executor_submit (executor, fetch, argv[i], NULL);
+      g_autoptr (CfutFuture) future = NULL;
 
-      cfut_future_set_name (future, argv[i]);
-      cfut_group_add (group, future);
+      cfut_request_set_name (request, argv[i]);
+      future = cfut_executor_submit_full (executor, request, fetch, argv[i], NULL);
     }
 
   while ((settled = cfut_group_next (group, -1, NULL, &error)) != NULL)
@@ -93,7 +97,7 @@ main (int    argc,
       report (settled);
       g_object_unref (settled);
     }
-  if (error != NULL)
+  if (error != NULL || !cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, &error))
     {
       g_printerr ("Waiting failed: %s\n", error->message);
       return EXIT_FAILURE;
