@@ -265,8 +265,9 @@ cfut_task_apply_request (CfutTask    *self,
   if (request->group != NULL)
     cfut_group_add (request->group, future);
 
+  /* With a group too: others see the future from here on, and whoever has options is queued with care. */
   if (request->priority != 0 || request->run_deadline_usec >= 0 || request->queue_deadline_usec >= 0 ||
-      request->cancellable != NULL)
+      request->cancellable != NULL || request->group != NULL)
     {
       options = cfut_task_get_options (self);
       options->priority = request->priority;
