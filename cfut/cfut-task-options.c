@@ -178,7 +178,7 @@ gboolean
 cfut_task_options_started (CfutTaskOptions  *self,
                            GError          **error)
 {
-  gboolean has_reference = self->timer.fire != NULL && cfut_timer_disarm (&self->timer);
+  gboolean has_reference = self->has_queue_deadline && cfut_timer_disarm (&self->timer);
 
   options_leave_room (self);
 
@@ -204,6 +204,15 @@ void
 cfut_task_options_ended (CfutTaskOptions *self)
 {
   if (self->run_deadline_usec >= 0 && cfut_timer_disarm (&self->timer))
+    g_object_unref (self->task);
+}
+
+/* On the owner's context, with a reference: settled, and no function of it runs. */
+void
+cfut_task_options_released (CfutTaskOptions *self)
+{
+  g_clear_pointer (&self->held_pool, cfut_pool_unref);
+  if (self->has_queue_deadline && cfut_timer_disarm (&self->timer))
     g_object_unref (self->task);
 }
 
@@ -276,6 +285,7 @@ cfut_task_apply_request (CfutTask    *self,
         options_follow_parent (options, request->cancellable);
       if (request->queue_deadline_usec >= 0)
         {
+          options->has_queue_deadline = TRUE;
           g_object_ref (self);
           if (!options_arm (options, on_queue_deadline,
                             cfut_deadline_from_timeout (request->queue_deadline_usec)))

@@ -54,6 +54,7 @@ struct _CfutTaskOptions {
 
   /* Immutable once submitted */
   gint64 run_deadline_usec;   /* negative: none */
+  gboolean has_queue_deadline;
   GCancellable *parent;       /* (nullable) */
   gulong parent_handler;
   CfutNode parent_node;
@@ -107,6 +108,7 @@ void             cfut_task_enter_room      (CfutTask        *self,
 gboolean         cfut_task_options_started (CfutTaskOptions *self,
                                             GError         **error);
 void             cfut_task_options_ended   (CfutTaskOptions *self);
+void             cfut_task_options_released (CfutTaskOptions *self);
 void             cfut_task_resumed         (CfutFuture      *future);
 
 G_END_DECLS

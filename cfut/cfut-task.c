@@ -46,7 +46,7 @@ cfut_task_released (CfutFuture *future)
   if (destroy != NULL)
     destroy (self->user_data);
   if (options != NULL)
-    g_clear_pointer (&options->held_pool, cfut_pool_unref);
+    cfut_task_options_released (options);
 }
 
 static gboolean
