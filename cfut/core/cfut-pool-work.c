@@ -175,6 +175,10 @@ worker_find (CfutPoolWorker *worker)
       link = cfut_ring_take (&worker->ring);
     }
 
+  /* It is their turn, wherever they are: others may have fetched them, and be busy for long. */
+  if (link == NULL && G_UNLIKELY (n_ready > 0))
+    link = pool_steal (self, worker);
+
   return link;
 }
 
