@@ -12,7 +12,8 @@
  *    is awake, wake_usec is in the past. So arming wakes it only where the new timer comes before all
  *    that it sleeps for, and disarming never: it may find nothing to do once, and then sleeps for longer.
  * 2. With no timer armed the thread sleeps without a limit.
- * 3. A timer is out of the wheel before it fires, and is not touched after.
+ * 3. A timer is out of the wheel before it fires, and is not touched after. What it fires is what it was armed for,
+ *    though its embedder may arm it anew, with another function, before that is called.
  * 4. A timer is armed only when there is a thread. Where none could be made, the next arm tries again.
  * Not here: what a deadline does. In a child made by fork there is no thread, and no timer fires. */
 
@@ -44,6 +45,7 @@ timers_main (gpointer data)
     {
       gboolean again;
       CfutTimer *timer = cfut_wheel_pop (&wheel, g_get_monotonic_time (), &again);
+      void (*fire) (CfutTimer *timer) = timer != NULL ? timer->fire : NULL;
 
       if (timer == NULL && !again)
         {
@@ -53,7 +55,7 @@ timers_main (gpointer data)
 
       cfut_unlock (&timers_lock, CFUT_LOCK_TIMER);
       if (timer != NULL)
-        timer->fire (timer);
+        fire (timer);
       else
         g_thread_yield ();
       cfut_lock (&timers_lock, CFUT_LOCK_TIMER);
