@@ -18,7 +18,8 @@
  * Invariants:
  * 1. Only the worker makes `run` something else than the mark or what stood there; entering is sequentially
  *    consistent, so that who raises the stop epoch either sees the run or is seen by it.
- * 2. A worker that is abandoned is not live; it works on for nobody but what it runs, and leaves after that.
+ * 2. A worker that is abandoned is neither live nor counted as blocked; it works on for nobody but what it runs, and
+ *    leaves after that.
  * Not here: what runs. */
 
 #include "core/cfut-lock-private.h"
@@ -215,6 +216,21 @@ run_is_of (CfutPoolRun *run,
   return FALSE;
 }
 
+/* It is not blocked any more, or not one that has to be stood in for. */
+static void
+worker_count_awake (CfutPoolWorker *worker)
+{
+  CfutPool *self = worker->pool;
+  guint64 word;
+
+  if (!atomic_exchange_explicit (&worker->blocked, FALSE, memory_order_seq_cst))
+    return;
+
+  word = atomic_fetch_sub_explicit (&self->word, ONE_BLOCKED, memory_order_seq_cst) - ONE_BLOCKED;
+  if (WORD_LIVE (word) > pool_limit (self, word))
+    cfut_pool_retire_idle (self);
+}
+
 static void
 pool_abandon_worker (CfutPool       *self,
                      CfutPoolWorker *worker)
@@ -222,11 +238,13 @@ pool_abandon_worker (CfutPool       *self,
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   if (!worker->abandoned)
     {
-      worker->abandoned = TRUE;
+      atomic_store_explicit (&worker->abandoned, TRUE, memory_order_seq_cst);
       self->n_abandoned++;
       atomic_fetch_sub_explicit (&self->word, ONE_LIVE, memory_order_seq_cst);
     }
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+
+  worker_count_awake (worker);
 }
 
 /* TRUE: it ran here. */
@@ -318,13 +336,20 @@ cfut_pool_block (void)
   CfutPool *self;
   guint64 word;
 
-  if (worker == NULL || worker->blocked ||
+  if (worker == NULL || atomic_load_explicit (&worker->blocked, memory_order_relaxed) ||
+      atomic_load_explicit (&worker->abandoned, memory_order_relaxed) ||
       !atomic_load_explicit (&worker->pool->compensate, memory_order_relaxed))
     return NULL;
 
   self = worker->pool;
-  worker->blocked = TRUE;
   word = atomic_fetch_add_explicit (&self->word, ONE_BLOCKED, memory_order_seq_cst) + ONE_BLOCKED;
+  atomic_store_explicit (&worker->blocked, TRUE, memory_order_seq_cst);
+  if (G_UNLIKELY (atomic_load_explicit (&worker->abandoned, memory_order_seq_cst)))
+    {
+      worker_count_awake (worker);
+      return NULL;
+    }
+
   if (WORD_SEARCHING (word) == 0 && cfut_pool_has_work (self))
     cfut_pool_notify (self);
 
@@ -334,16 +359,8 @@ cfut_pool_block (void)
 void
 cfut_pool_unblock (CfutPool *self)
 {
-  CfutPoolWorker *worker = cfut_thread_get ()->worker;
-  guint64 word;
-
-  if (self == NULL)
-    return;
-
-  worker->blocked = FALSE;
-  word = atomic_fetch_sub_explicit (&self->word, ONE_BLOCKED, memory_order_seq_cst) - ONE_BLOCKED;
-  if (WORD_LIVE (word) > pool_limit (self, word))
-    cfut_pool_retire_idle (self);
+  if (self != NULL)
+    worker_count_awake (cfut_thread_get ()->worker);
 }
 
 gboolean

@@ -43,6 +43,9 @@ struct _CfutPoolWorker {
   /* Not live any more, though it has not come back; written under the pool's lock */
   _Atomic gboolean abandoned;
 
+  /* Counted as blocked; who turns it off takes it out of the count */
+  _Atomic gboolean blocked;
+
   /* The worker's own */
   CfutPool *pool;
   guint number;
@@ -53,7 +56,6 @@ struct _CfutPoolWorker {
   guint n_ticks;
   guint seed;
   guint stop_epoch;
-  gboolean blocked;
   gpointer spare;      /* the embedder's, freed by its leave */
 
   /* The worker's own; while it stands on the idle stack, of who takes it from there */
