@@ -35,8 +35,9 @@
  * [class@Cfut.ThreadExecutor] runs functions on threads. Other executors are derived from this class by
  * implementing `execute`.
  *
- * An executor may be dropped at any time: what it took is still run. All methods may be called on any
- * thread.
+ * An executor may be dropped at any time: what it took is still run, unless the program ends before. In C,
+ * `g_autoptr (CfutExecutorScope)` instead of `g_autoptr (CfutExecutor)` waits for that at the end of the block. All
+ * methods may be called on any thread.
  *
  * Since: 1.0
  */

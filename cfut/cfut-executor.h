@@ -137,4 +137,29 @@ void cfut_executor_resume (CfutExecutor *self);
 CFUT_AVAILABLE_IN_1_0
 gboolean cfut_executor_is_paused (CfutExecutor *self);
 
+#ifndef __GI_SCANNER__
+/**
+ * CfutExecutorScope: (skip)
+ *
+ * An executor that is shut down at the end of a block, which waits for all its work: the context manager of other
+ * languages.
+ *
+ * ```c
+ * g_autoptr (CfutExecutorScope) executor = cfut_thread_executor_new (0);
+ * ```
+ *
+ * Since: 1.0
+ */
+typedef CfutExecutor CfutExecutorScope;
+
+static inline void
+cfut_executor_scope_end (CfutExecutorScope *self)
+{
+  cfut_executor_shutdown (self, CFUT_SHUTDOWN_WAIT, -1, NULL);
+  g_object_unref (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CfutExecutorScope, cfut_executor_scope_end)
+#endif
+
 G_END_DECLS

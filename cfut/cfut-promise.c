@@ -80,11 +80,19 @@ cfut_promise_class_init (CfutPromiseClass *klass)
   G_OBJECT_CLASS (klass)->finalize = cfut_promise_finalize;
 }
 
+static CfutFuture *
+future_new (void)
+{
+  CfutFuture *self = g_object_new (cfut_promise_future_get_type (), NULL);
+
+  cfut_future_init_owner (self, cfut_owner_get_current ());
+  return self;
+}
+
 static void
 cfut_promise_init (CfutPromise *self)
 {
-  self->future = g_object_new (cfut_promise_future_get_type (), NULL);
-  cfut_future_init_owner (self->future, cfut_owner_get_current ());
+  self->future = future_new ();
 }
 
 /**
@@ -416,4 +424,52 @@ cfut_promise_get_cancellable (CfutPromise *self)
   g_return_val_if_fail (CFUT_IS_PROMISE (self), NULL);
 
   return cfut_future_cancellable (self->future);
+}
+
+/**
+ * cfut_future_new_resolved: (constructor)
+ * @value: (nullable): the result; %NULL or an unset value for "no value"
+ *
+ * Makes a future that is resolved already, for example for a function of [method@Cfut.Future.chain] to return.
+ *
+ * Returns: (transfer full): a new future
+ *
+ * Since: 1.0
+ */
+CfutFuture *
+cfut_future_new_resolved (const GValue *value)
+{
+  CfutFuture *self;
+  GValue copy = G_VALUE_INIT;
+
+  g_return_val_if_fail (value == NULL || value->g_type == G_TYPE_INVALID || G_IS_VALUE (value), NULL);
+
+  self = future_new ();
+  cfut_value_init_copy (&copy, value);
+  cfut_future_settle (self, CFUT_STATE_RESOLVED, &copy, NULL);
+
+  return self;
+}
+
+/**
+ * cfut_future_new_rejected: (constructor)
+ * @error: the error
+ *
+ * Makes a future that is rejected already.
+ *
+ * Returns: (transfer full): a new future
+ *
+ * Since: 1.0
+ */
+CfutFuture *
+cfut_future_new_rejected (const GError *error)
+{
+  CfutFuture *self;
+
+  g_return_val_if_fail (error != NULL, NULL);
+
+  self = future_new ();
+  cfut_future_settle (self, CFUT_STATE_REJECTED, NULL, g_error_copy (error));
+
+  return self;
 }

@@ -60,4 +60,9 @@ void cfut_promise_set_message (CfutPromise *self,
 CFUT_AVAILABLE_IN_1_0
 GCancellable *cfut_promise_get_cancellable (CfutPromise *self);
 
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_new_resolved (const GValue *value);
+CFUT_AVAILABLE_IN_1_0
+CfutFuture *cfut_future_new_rejected (const GError *error);
+
 G_END_DECLS

@@ -632,6 +632,31 @@ test_promise_bad_input (void)
   g_assert_true (cfut_promise_resolve_boolean (promise, TRUE));
 }
 
+/* Settled from the beginning, on the owner that made it. */
+static void
+test_promise_settled_futures (void)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "none");
+  g_autoptr (CfutFuture) resolved = NULL;
+  g_autoptr (CfutFuture) empty = cfut_future_new_resolved (NULL);
+  g_autoptr (CfutFuture) rejected = cfut_future_new_rejected (error);
+  TestPlace place = { NULL, };
+
+  g_value_init (&value, G_TYPE_INT64);
+  g_value_set_int64 (&value, 7);
+  resolved = cfut_future_new_resolved (&value);
+
+  g_assert_cmpint (cfut_future_result_int64 (resolved, 0, NULL), ==, 7);
+  g_assert_null (cfut_future_result (empty, 0, NULL));
+  test_assert_settles (empty, CFUT_STATE_RESOLVED);
+  test_assert_fails (rejected, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+
+  cfut_future_add_done_callback (resolved, CFUT_CALLBACK_DEFAULT, test_place_callback, &place, NULL);
+  test_iterate_until (NULL, test_place_get_n (&place) == 1);
+  test_place_assert_here (&place, 1);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -658,6 +683,8 @@ main (int   argc,
   add ("1-5-one-of-many-settles", one_of_many_settles);
   add ("bad-input", bad_input);
 #undef add
+
+  g_test_add_func ("/cfut/promise/settled-futures", test_promise_settled_futures);
 
   return g_test_run ();
 }

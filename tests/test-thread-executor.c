@@ -622,6 +622,22 @@ test_thread_executor_no_thread_can_be_made (void)
   g_test_trap_assert_passed ();
 }
 
+/* All that was submitted has run when the block is left. */
+static void
+test_thread_executor_scope (void)
+{
+  int n_ran = 0;
+
+  {
+    g_autoptr (CfutExecutorScope) executor = cfut_thread_executor_new (2);
+
+    for (guint i = 0; i < 100; i++)
+      cfut_executor_post (executor, test_task_count, &n_ran, NULL);
+  }
+
+  g_assert_cmpint (g_atomic_int_get (&n_ran), ==, 100);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -642,6 +658,8 @@ main (int   argc,
   add ("1-no-thread-can-be-made", no_thread_can_be_made);
   add ("9-idle-threads-go", idle_threads_go);
 #undef add
+
+  g_test_add_func ("/cfut/thread-executor/scope", test_thread_executor_scope);
 
   return g_test_run ();
 }
