@@ -119,12 +119,12 @@ on_stuck (CfutTimer *timer)
   cfut_future_release (future);
 }
 
-static void
-on_run_deadline (CfutTimer *timer)
+/* Takes the reference. */
+void
+cfut_task_run_late (GObject *object)
 {
-  CfutTaskOptions *self = options_from_timer (timer);
-  CfutFuture *future = CFUT_FUTURE (self->task);
-
+  CfutTask *self = (CfutTask *) object;
+  CfutFuture *future = CFUT_FUTURE (self);
   gboolean settled;
 
   settled = cfut_future_settle (future, CFUT_STATE_REJECTED, NULL,
@@ -134,8 +134,14 @@ on_run_deadline (CfutTimer *timer)
     cfut_future_ask_to_stop (future);
 
   if (!settled || !(cfut_cell_load (&future->cell) & CFUT_CELL_ENTERED) ||
-      !options_arm (self, on_stuck, cfut_deadline_from_timeout (STUCK_USEC)))
+      !options_arm (self->options, on_stuck, cfut_deadline_from_timeout (STUCK_USEC)))
     cfut_future_release (future);
+}
+
+static void
+on_run_deadline (CfutTimer *timer)
+{
+  cfut_task_run_late (G_OBJECT (options_from_timer (timer)->task));
 }
 
 static void
@@ -173,28 +179,39 @@ cfut_task_enter_room (CfutTask *self,
     options_leave_room (options);
 }
 
-/* On the thread that runs it, before its function. FALSE: that is not to be called. */
-gboolean
-cfut_task_options_started (CfutTaskOptions  *self,
-                           GError          **error)
+/* On the thread that runs it, before its run is entered. */
+void
+cfut_task_options_start (CfutTaskOptions *self,
+                         CfutPoolRun     *run)
 {
-  gboolean has_reference = self->has_queue_deadline && cfut_timer_disarm (&self->timer);
-
+  if (self->has_queue_deadline && cfut_timer_disarm (&self->timer))
+    g_object_unref (self->task);
   options_leave_room (self);
 
-  if (self->run_deadline_usec < 0)
+  if (self->run_deadline_usec >= 0)
+    run->deadline_usec = cfut_deadline_from_timeout (self->run_deadline_usec);
+}
+
+/* After that: a worker watches its deadline; for other threads, each has its own timer. FALSE: the function is not to be
+ * called. */
+gboolean
+cfut_task_options_watch (CfutTaskOptions  *self,
+                         CfutPoolRun      *run,
+                         GError          **error)
+{
+  if (cfut_pool_get_current () != NULL)
     {
-      if (has_reference)
-        g_object_unref (self->task);
-      return TRUE;
+      if (cfut_pool_watch_run (run))
+        return TRUE;
+    }
+  else
+    {
+      g_object_ref (self->task);
+      if (options_arm (self, on_run_deadline, run->deadline_usec))
+        return TRUE;
+      g_object_unref (self->task);
     }
 
-  if (!has_reference)
-    g_object_ref (self->task);
-  if (options_arm (self, on_run_deadline, cfut_deadline_from_timeout (self->run_deadline_usec)))
-    return TRUE;
-
-  g_object_unref (self->task);
   g_propagate_error (error, no_timer_error ());
   return FALSE;
 }
@@ -203,7 +220,8 @@ cfut_task_options_started (CfutTaskOptions  *self,
 void
 cfut_task_options_ended (CfutTaskOptions *self)
 {
-  if (self->run_deadline_usec >= 0 && cfut_timer_disarm (&self->timer))
+  if (self->run_deadline_usec >= 0 && cfut_pool_get_current () == NULL &&
+      cfut_timer_disarm (&self->timer))
     g_object_unref (self->task);
 }
 

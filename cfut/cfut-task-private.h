@@ -105,8 +105,12 @@ gboolean         cfut_task_apply_request   (CfutTask        *self,
 void             cfut_task_enter_room      (CfutTask        *self,
                                             CfutRoom        *room,
                                             guint64          size);
-gboolean         cfut_task_options_started (CfutTaskOptions *self,
+void             cfut_task_options_start   (CfutTaskOptions *self,
+                                            CfutPoolRun     *run);
+gboolean         cfut_task_options_watch   (CfutTaskOptions *self,
+                                            CfutPoolRun     *run,
                                             GError         **error);
+void             cfut_task_run_late        (GObject         *object);
 void             cfut_task_options_ended   (CfutTaskOptions *self);
 void             cfut_task_options_released (CfutTaskOptions *self);
 void             cfut_task_resumed         (CfutFuture      *future);

@@ -153,12 +153,15 @@ cfut_task_run (CfutTask *self,
   if (!cfut_future_begin_run (future, unless))
     return FALSE;
 
+  run.deadline_usec = 0;
   options = cfut_task_peek_options (self);
   if (G_UNLIKELY (options != NULL))
-    success = cfut_task_options_started (options, &error);
+    cfut_task_options_start (options, &run);
 
   atomic_store_explicit (&future->cell.tag, thread->worker_name, memory_order_relaxed);
   cfut_pool_enter_run (&run, (GObject *) self);
+  if (G_UNLIKELY (run.deadline_usec != 0))
+    success = cfut_task_options_watch (options, &run, &error);
   cfut_future_started (future);
   thread->running_task = self;
   thread->running_owner = future->owner;

@@ -163,6 +163,7 @@ static const CfutPoolClass pool_class = {
   .fail = pool_fail,
   .enter = cfut_thread_setup_enter,
   .leave = cfut_thread_setup_leave,
+  .late = cfut_task_run_late,
 };
 
 static void

@@ -49,12 +49,15 @@ typedef struct {
                             guint         worker,
                             GError      **error);
   void            (*leave) (gpointer      data);
+  /* On the thread of the timers: the deadline of what runs has passed. Takes the reference. */
+  void            (*late)  (GObject      *object);
 } CfutPoolClass;
 
 /* A function that runs, on the stack of its thread. */
 struct _CfutPoolRun {
   GObject *object;
-  CfutPoolRun *outer;  /* in which it runs, inside of a wait */
+  CfutPoolRun *outer;     /* in which it runs, inside of a wait */
+  gint64 deadline_usec;   /* 0: none; set before it is entered, and cleared by who takes it */
 };
 
 /* Embedded in what has been given a priority. */
@@ -117,6 +120,8 @@ CfutPool *cfut_pool_get_current    (void);
 void      cfut_pool_enter_run      (CfutPoolRun         *run,
                                     GObject             *object);
 void      cfut_pool_leave_run      (CfutPoolRun         *run);
+/* Once it was entered, on a worker. FALSE: nothing will come of its deadline. */
+gboolean  cfut_pool_watch_run      (CfutPoolRun         *run);
 GPtrArray *cfut_pool_dup_running   (CfutPool            *self);
 GPtrArray *cfut_pool_stop_running  (CfutPool            *self);
 gboolean  cfut_pool_is_stopping    (void);

@@ -117,8 +117,8 @@ cfut_pool_leave_run (CfutPoolRun *run)
 }
 
 /* NULL: nothing runs. Else it is to be given back soon. */
-static CfutPoolRun *
-worker_claim (CfutPoolWorker *worker)
+CfutPoolRun *
+cfut_pool_claim (CfutPoolWorker *worker)
 {
   CfutPoolRun *run = atomic_load_explicit (&worker->run, memory_order_seq_cst);
 
@@ -139,9 +139,9 @@ worker_claim (CfutPoolWorker *worker)
   return run;
 }
 
-static void
-worker_give_back (CfutPoolWorker *worker,
-                  CfutPoolRun    *run)
+void
+cfut_pool_give_back (CfutPoolWorker *worker,
+                     CfutPoolRun    *run)
 {
   atomic_store_explicit (&worker->run, run, memory_order_release);
 }
@@ -155,13 +155,13 @@ pool_collect_running (CfutPool  *self,
   for (guint i = 0; i < n_slots; i++)
     {
       CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
-      CfutPoolRun *run = worker_claim (worker);
+      CfutPoolRun *run = cfut_pool_claim (worker);
 
       if (run == NULL)
         continue;
       for (CfutPoolRun *each = run; each != NULL; each = each->outer)
         g_ptr_array_add (objects, g_object_ref (each->object));
-      worker_give_back (worker, run);
+      cfut_pool_give_back (worker, run);
     }
 }
 
@@ -258,7 +258,7 @@ pool_try_abandon (CfutPool *self,
   for (guint i = 0; i < n_slots && !found; i++)
     {
       CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
-      CfutPoolRun *run = worker_claim (worker);
+      CfutPoolRun *run = cfut_pool_claim (worker);
 
       if (run == NULL)
         continue;
@@ -270,7 +270,7 @@ pool_try_abandon (CfutPool *self,
           pool_abandon_worker (self, worker);
           cfut_pool_ref (self);
         }
-      worker_give_back (worker, run);
+      cfut_pool_give_back (worker, run);
     }
 
   return found;

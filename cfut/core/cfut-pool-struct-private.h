@@ -7,6 +7,7 @@
 #include "core/cfut-gate-private.h"
 #include "core/cfut-pool-private.h"
 #include "core/cfut-ring-private.h"
+#include "core/cfut-timer-private.h"
 #include "core/cfut-waiter-private.h"
 
 G_BEGIN_DECLS
@@ -43,6 +44,10 @@ struct _CfutPoolWorker {
   /* Not live any more, though it has not come back; written under the pool's lock */
   _Atomic gboolean abandoned;
 
+  /* When the timer fires, NEVER if it is not armed; written under the pool's lock. Not later than the first deadline
+   * of what runs, but it may be earlier: deadlines that were kept are forgotten, not taken out. */
+  _Atomic gint64 timer_usec;
+
   /* Counted as blocked; who turns it off takes it out of the count */
   _Atomic gboolean blocked;
 
@@ -66,6 +71,7 @@ struct _CfutPoolWorker {
   gboolean is_idle;
   CfutPoolWorker *next_idle;
   CfutWaiter waiter;
+  CfutTimer timer;     /* armed: owns a reference on the pool */
 };
 
 struct _CfutPool {
@@ -142,6 +148,12 @@ gboolean  cfut_pool_has_work    (CfutPool *self);   /* anything that may be star
 gboolean  cfut_pool_is_held_back (CfutPool *self);  /* anything that may be started once the gate is open */
 void      cfut_pool_wake_all_idle (CfutPool *self);
 gboolean  cfut_pool_wake_idle   (CfutPool *self);
+/* NULL: nothing runs. Else what runs is alive until it is given back, soon. */
+CfutPoolRun *cfut_pool_claim    (CfutPoolWorker *worker);
+void      cfut_pool_give_back   (CfutPoolWorker *worker,
+                                 CfutPoolRun    *run);
+void      cfut_pool_init_timer  (CfutPoolWorker *worker);
+void      cfut_pool_drop_timer_locked (CfutPoolWorker *worker);
 void      cfut_pool_retire_idle (CfutPool *self);
 void      cfut_pool_drain_broken (CfutPool *self);
 void      cfut_pool_break       (CfutPool *self,

@@ -352,6 +352,7 @@ worker_park (CfutPoolWorker *worker)
   CfutWake wake = CFUT_WAKE_TIMED_OUT;
 
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  cfut_pool_drop_timer_locked (worker);
   cfut_waiter_init (&worker->waiter);
   worker->is_idle = TRUE;
   worker->next_idle = self->idle;
@@ -434,6 +435,7 @@ pool_take_slot (CfutPool *self)
       worker->pool = self;
       worker->number = n_slots + 1;
       worker->spin_usec = SPIN_USEC;
+      cfut_pool_init_timer (worker);
       worker->seed = n_slots + 1;
       atomic_store_explicit (&self->slots[n_slots], worker, memory_order_release);
       atomic_store_explicit (&self->n_slots, n_slots + 1, memory_order_release);
@@ -493,6 +495,7 @@ pool_leave (CfutPool       *self,
             CfutPoolWorker *worker)
 {
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  cfut_pool_drop_timer_locked (worker);
   worker->in_use = FALSE;
   if (worker->abandoned)
     self->n_abandoned--;
