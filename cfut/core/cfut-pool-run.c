@@ -314,6 +314,7 @@ cfut_pool_begin_run_here (void)
   CfutPoolWorker *worker = cfut_thread_get ()->worker;
 
   worker->depth++;
+  count_one (&worker->n_taken);
 }
 
 void
@@ -322,11 +323,7 @@ cfut_pool_end_run_here (gboolean ran)
   CfutPoolWorker *worker = cfut_thread_get ()->worker;
 
   worker->depth--;
-  if (!ran)
-    return;
-
-  count_one (&worker->n_taken);
-  count_one (&worker->n_completed);
+  count_one (ran ? &worker->n_completed : &worker->n_stale);
 }
 
 CfutPool *
