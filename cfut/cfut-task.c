@@ -136,9 +136,9 @@ cfut_task_new (CfutTaskFunc   func,
   return self;
 }
 
-gboolean
-cfut_task_run (CfutTask *self,
-               guint     unless)
+/* It is flagged as running. Takes over a reference. */
+static void
+task_run_begun (CfutTask *self)
 {
   CfutThread *thread = cfut_thread_get ();
   CfutFuture *future = &self->parent_instance;
@@ -149,9 +149,6 @@ cfut_task_run (CfutTask *self,
   GError *error = NULL;
   gboolean success = TRUE;
   gint64 mark;
-
-  if (!cfut_future_begin_run (future, unless))
-    return FALSE;
 
   run.deadline_usec = 0;
   options = cfut_task_peek_options (self);
@@ -177,6 +174,16 @@ cfut_task_run (CfutTask *self,
   if (G_UNLIKELY (options != NULL))
     cfut_task_options_ended (options);
   cfut_future_finish_run (future, success, error);
+}
+
+gboolean
+cfut_task_run (CfutTask *self,
+               guint     unless)
+{
+  if (!cfut_future_begin_run (&self->parent_instance, unless))
+    return FALSE;
+
+  task_run_begun (self);
   return TRUE;
 }
 
@@ -202,7 +209,16 @@ cfut_task_run_here (CfutFuture *future)
   /* Before it is claimed: who finds its stale presence may drop the last one else. */
   g_object_ref (self);
   cfut_pool_begin_run_here ();
-  ran = cfut_task_run (self, CFUT_CELL_PAUSED);
+  ran = cfut_future_begin_run (future, CFUT_CELL_PAUSED);
+  if (ran)
+    {
+      CfutTaskOptions *options = cfut_task_peek_options (self);
+
+      /* Where it was set aside, and has just been resumed, nobody would ever take it from. */
+      if (options != NULL && cfut_pool_unplace (self->entry.pool, &options->place))
+        g_object_unref (self);
+      task_run_begun (self);
+    }
   cfut_pool_end_run_here (ran);
   if (!ran)
     cfut_future_release (future);
