@@ -473,6 +473,9 @@ task_is_asked_to_stop (CfutTask *self)
   if (!task_runs_here (self))
     return cfut_future_cancel_requested (&self->parent_instance);
 
+  /* Who asks all that runs did not see what had just been begun, and will not end its pause. */
+  if (task_is_told_to_stop (self))
+    return TRUE;
   cfut_future_pause_here (&self->parent_instance);
   return task_is_told_to_stop (self);
 }
