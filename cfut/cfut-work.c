@@ -177,6 +177,7 @@ cfut_work_new (CfutWorkLog *log,
                CfutTask    *task)
 {
   CfutWork *self;
+  gboolean added;
 
   cfut_lock (&log->lock, CFUT_LOCK_LOG);
   if (log->closed)
@@ -196,11 +197,14 @@ cfut_work_new (CfutWorkLog *log,
     self->next->prev = self;
   log->works = self;
 
-  /* Nobody else has the task yet, so it cannot have settled. */
   g_atomic_ref_count_init (&self->hold_count);
   g_atomic_ref_count_inc (&self->hold_count);
-  cfut_future_add_node (CFUT_FUTURE (task), &self->node);
+  added = cfut_future_add_node (CFUT_FUTURE (task), &self->node);
   cfut_unlock (&log->lock, CFUT_LOCK_LOG);
+
+  /* A deadline or a cancellable of its request came first. */
+  if (!added)
+    on_settled (&self->node, CFUT_FUTURE (task), cfut_future_get_state (CFUT_FUTURE (task)));
 
   return self;
 }
