@@ -371,6 +371,9 @@ cfut_future_set_priority (CfutFuture *self,
   if (pool == NULL)
     return FALSE;
 
+  /* A worker may have had it in its hands while all that is pending was cancelled. */
+  if (G_UNLIKELY (cfut_pool_is_emptied (pool)))
+    cfut_future_cancel_pending (self);
   cfut_pool_notify (pool);
   cfut_pool_unref (pool);
   return TRUE;

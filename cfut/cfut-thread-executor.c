@@ -97,11 +97,23 @@ pool_left_behind (CfutTask *task,
 
   if (options != NULL && (word & CFUT_CELL_PAUSED))
     {
+      gboolean spare;
+      gboolean emptied;
+
       if (options->held_pool == NULL)
         options->held_pool = cfut_pool_ref (task->entry.pool);
       cfut_cell_set_flags (&future->cell, CFUT_CELL_PLACED);
-      cfut_pool_place (task->entry.pool, &options->place, CFUT_POOL_NEVER);
+      spare = cfut_pool_place (task->entry.pool, &options->place, CFUT_POOL_NEVER);
+      emptied = cfut_pool_is_emptied (task->entry.pool);
+      if (emptied && !spare)
+        g_object_ref (future);
       cfut_cell_unlock (&future->cell);
+
+      /* It stood there with a reference of its own, if it was given a priority after it had been taken. */
+      if (emptied)
+        cfut_future_cancel_pending (future);
+      if (emptied || spare)
+        cfut_future_hand_over (future);
       return FALSE;
     }
   cfut_cell_unlock (&future->cell);
@@ -158,9 +170,17 @@ pool_fail (CfutLink     *link,
   cfut_future_hand_over (future);
 }
 
+/* A future counts itself when it settles. */
+static gboolean
+pool_is_bare (CfutLink *link)
+{
+  return cfut_pool_entry_from_link (link)->pool == NULL;
+}
+
 static const CfutPoolClass pool_class = {
   .run = pool_run,
   .fail = pool_fail,
+  .is_bare = pool_is_bare,
   .enter = cfut_thread_setup_enter,
   .leave = cfut_thread_setup_leave,
   .late = cfut_task_run_late,
@@ -178,9 +198,11 @@ drain_cancel (CfutLink *link)
       return;
     }
 
-  /* Through the queue, where it stands now in any case. */
+  /* One that runs inside of a wait has its presence here still, and is not asked to stop. Through the queue, where it
+   * stands now in any case. */
   future = CFUT_FUTURE (cfut_task_from_entry (entry));
-  cfut_future_cancel (future);
+  if (cfut_future_cancel_pending (future))
+    cfut_future_ask_to_stop (future);
   cfut_future_hand_over (future);
 }
 
@@ -296,7 +318,7 @@ thread_executor_stop (CfutExecutor      *executor,
   cfut_pool_close (self->pool);
 
   if (flags & CFUT_SHUTDOWN_CANCEL_PENDING)
-    cfut_pool_drain (self->pool, drain_cancel);
+    cfut_pool_empty (self->pool, drain_cancel);
 
   if (flags & CFUT_SHUTDOWN_CANCEL_RUNNING)
     {

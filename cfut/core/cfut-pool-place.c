@@ -136,6 +136,6 @@ cfut_pool_drain_places (CfutPool *self,
 
       if (place == NULL)
         break;
-      func (((CfutPoolPlace *) place)->link);
+      cfut_pool_drain_link (self, ((CfutPoolPlace *) place)->link, func);
     }
 }

@@ -44,6 +44,9 @@ typedef struct {
   /* No thread can be made, or none can be set up. */
   void            (*fail) (CfutLink     *link,
                            const GError *error);
+  /* Whether a link that is taken out without being run is to be counted here: nobody calls count_unqueued for it. May
+   * be NULL: none is. */
+  gboolean        (*is_bare) (CfutLink  *link);
   /* On a thread that begins to work, and ends; both may be NULL. When setting up fails, the pool is broken. */
   gboolean        (*enter) (gpointer      data,
                             guint         worker,
@@ -93,11 +96,16 @@ gboolean  cfut_pool_unplace        (CfutPool            *self,
                                     CfutPoolPlace       *place);
 gboolean  cfut_pool_is_aside       (CfutPool            *self,
                                     CfutPoolPlace       *place);
+/* After something was placed that had been taken from the queues: whether those have been emptied for good, so that
+ * nobody is to find it there. */
+gboolean  cfut_pool_is_emptied     (CfutPool            *self);
 void      cfut_pool_check_ended    (CfutPool            *self);
 void      cfut_pool_notify         (CfutPool            *self);
 void      cfut_pool_count_unqueued (CfutPool            *self);
 void      cfut_pool_close          (CfutPool            *self);
 void      cfut_pool_drain          (CfutPool            *self,
+                                    void               (*func) (CfutLink *link));
+void      cfut_pool_empty          (CfutPool            *self,
                                     void               (*func) (CfutLink *link));
 CfutCell *cfut_pool_get_ended      (CfutPool            *self);
 /* (transfer full) (nullable): why the pool is broken. */

@@ -22,6 +22,7 @@ G_BEGIN_DECLS
 #define ONE_BLOCKED (G_GUINT64_CONSTANT (1) << 36)
 #define STOP (G_GUINT64_CONSTANT (1) << 48)
 #define BROKEN (G_GUINT64_CONSTANT (1) << 49)
+#define EMPTIED (G_GUINT64_CONSTANT (1) << 50)
 
 typedef struct {
   gatomicrefcount ref_count;
@@ -50,6 +51,9 @@ struct _CfutPoolWorker {
 
   /* Counted as blocked; who turns it off takes it out of the count */
   _Atomic gboolean blocked;
+
+  /* It has what it steals in its hands */
+  _Atomic gboolean moves;
 
   /* The worker's own */
   CfutPool *pool;
@@ -87,6 +91,7 @@ struct _CfutPool {
   _Atomic guint n_places;       /* of the heap: with what was set aside */
   _Atomic guint64 n_unqueued;
   _Atomic guint stop_epoch;
+  _Atomic guint n_drains;       /* under way: nobody steals more than what is run next */
   _Atomic guint n_slots;
   _Atomic gint64 idle_usec;
   _Atomic gboolean compensate;
@@ -160,6 +165,9 @@ void      cfut_pool_break       (CfutPool *self,
                                  GError   *error);
 CfutLink *cfut_pool_take_placed (CfutPool *self,
                                  gboolean  any);
+void      cfut_pool_drain_link  (CfutPool *self,
+                                 CfutLink *link,
+                                 void    (*func) (CfutLink *link));
 void      cfut_pool_drain_places (CfutPool *self,
                                   void    (*func) (CfutLink *link));
 void      cfut_pool_register    (CfutPool *self);

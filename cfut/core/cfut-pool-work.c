@@ -53,6 +53,34 @@ pool_take_injected (CfutPool       *self,
     cfut_pool_notify (self);
 }
 
+/* Half of what is left, so that the thief does not come for each. */
+static void
+worker_steal_more (CfutPoolWorker *thief,
+                   CfutPoolWorker *victim)
+{
+  guint32 more = (atomic_load_explicit (&victim->ring.tail, memory_order_acquire) -
+                  atomic_load_explicit (&victim->ring.head, memory_order_acquire)) / 2;
+
+  more = MIN (more, MIN (BATCH, cfut_ring_space (&thief->ring)));
+  if (more == 0)
+    return;
+
+  /* Who drains says so, then looks at us; we look at that after saying so. */
+  atomic_store_explicit (&thief->moves, TRUE, memory_order_seq_cst);
+  if (G_LIKELY (atomic_load_explicit (&thief->pool->n_drains, memory_order_seq_cst) == 0))
+    {
+      for (; more > 0; more--)
+        {
+          CfutLink *link = cfut_ring_take (&victim->ring);
+
+          if (link == NULL)
+            break;
+          cfut_ring_append (&thief->ring, link);
+        }
+    }
+  atomic_store_explicit (&thief->moves, FALSE, memory_order_release);
+}
+
 static CfutLink *
 pool_steal (CfutPool       *self,
             CfutPoolWorker *thief)
@@ -71,7 +99,6 @@ pool_steal (CfutPool       *self,
       CfutPoolWorker *victim = atomic_load_explicit (&self->slots[(start + i) % n_slots],
                                                      memory_order_acquire);
       CfutLink *first;
-      guint32 more;
 
       if (victim == NULL || victim == thief)
         continue;
@@ -80,17 +107,7 @@ pool_steal (CfutPool       *self,
       if (first == NULL)
         continue;
 
-      more = (atomic_load_explicit (&victim->ring.tail, memory_order_acquire) -
-              atomic_load_explicit (&victim->ring.head, memory_order_acquire)) / 2;
-      for (more = MIN (more, MIN (BATCH, cfut_ring_space (&thief->ring))); more > 0; more--)
-        {
-          CfutLink *link = cfut_ring_take (&victim->ring);
-
-          if (link == NULL)
-            break;
-          cfut_ring_append (&thief->ring, link);
-        }
-
+      worker_steal_more (thief, victim);
       return first;
     }
 

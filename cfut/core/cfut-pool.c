@@ -16,7 +16,7 @@
  *   taking all waits for it.
  * Owns: a pool is held by its executor and by each live worker. Links in it belong to it.
  * Invariants:
- * 1. The word is {searching, idle, live, blocked, stop, broken}. A worker is live from the moment its token is
+ * 1. The word is {searching, idle, live, blocked, stop, broken, emptied}. A worker is live from the moment its token is
  *    pushed until it has left, or was given up as stuck; idle is the length of the idle stack; a searching one is
  *    awake and has nothing. For each blocked one there may be one more live.
  * 2. Who pushes looks at the word after the push; who goes to sleep, or blocks, changes the word, then looks at
@@ -94,19 +94,50 @@ pool_take_all_injected (CfutPool *self)
   return first;
 }
 
-/* Takes out all that is queued and has not been started, as far as it was pushed before the call. */
+void
+cfut_pool_drain_link (CfutPool *self,
+                      CfutLink *link,
+                      void    (*func) (CfutLink *link))
+{
+  if (self->klass->is_bare != NULL && self->klass->is_bare (link))
+    cfut_pool_count_unqueued (self);
+  func (link);
+}
+
+/* Who has begun to move links from ring to ring is waited for; nobody else begins. */
+static void
+pool_begin_drain (CfutPool *self)
+{
+  guint n_slots;
+
+  atomic_fetch_add_explicit (&self->n_drains, 1, memory_order_seq_cst);
+  n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
+  for (guint i = 0; i < n_slots; i++)
+    {
+      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
+
+      while (atomic_load_explicit (&worker->moves, memory_order_seq_cst))
+        g_thread_yield ();
+    }
+}
+
+/* Takes out all that is queued and has not been started, as far as it was pushed before the call. What a worker fetches
+ * from the injector is in its ring when that is ours, so the rings come after. */
 void
 cfut_pool_drain (CfutPool *self,
                  void    (*func) (CfutLink *link))
 {
-  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
-  CfutLink *link = pool_take_all_injected (self);
+  CfutLink *link;
+  guint n_slots;
 
+  pool_begin_drain (self);
+  link = pool_take_all_injected (self);
+  n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
   while (link != NULL)
     {
       CfutLink *next = atomic_load_explicit (&link->next, memory_order_relaxed);
 
-      func (link);
+      cfut_pool_drain_link (self, link, func);
       link = next;
     }
 
@@ -115,11 +146,27 @@ cfut_pool_drain (CfutPool *self,
       CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
 
       while ((link = cfut_ring_take (&worker->ring)) != NULL)
-        func (link);
+        cfut_pool_drain_link (self, link, func);
     }
+  atomic_fetch_sub_explicit (&self->n_drains, 1, memory_order_seq_cst);
 
   cfut_pool_drain_places (self, func);
   cfut_pool_check_ended (self);
+}
+
+/* After close: what is pending is not to be run. */
+void
+cfut_pool_empty (CfutPool *self,
+                 void    (*func) (CfutLink *link))
+{
+  atomic_fetch_or_explicit (&self->word, EMPTIED, memory_order_seq_cst);
+  cfut_pool_drain (self, func);
+}
+
+gboolean
+cfut_pool_is_emptied (CfutPool *self)
+{
+  return (pool_word (self) & EMPTIED) != 0;
 }
 
 static void
