@@ -453,7 +453,7 @@ test_request_queue_deadline_zero (void)
 static void
 test_request_far_deadlines_keep_nothing (void)
 {
-  static const gint64 deadlines[] = { G_MAXINT64, G_MAXINT64 - 1, 3600 * G_USEC_PER_SEC };
+  static const gint64 deadlines[] = { G_MAXINT64, G_MAXINT64 - 1, G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC };
   CfutFuture *ran[G_N_ELEMENTS (deadlines)];
   CfutFuture *cancelled[G_N_ELEMENTS (deadlines)];
   int n_gone = 0;
@@ -646,9 +646,9 @@ test_request_run_deadline_in_time (void)
 
   for (guint i = 0; i < n; i++)
     {
-      g_autoptr (CfutFuture) good = submit_until (executor, -1, 3600 * G_USEC_PER_SEC,
+      g_autoptr (CfutFuture) good = submit_until (executor, -1, G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC,
                                                   test_task_number, GINT_TO_POINTER (5), NULL);
-      g_autoptr (CfutFuture) bad = submit_until (executor, -1, 3600 * G_USEC_PER_SEC,
+      g_autoptr (CfutFuture) bad = submit_until (executor, -1, G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC,
                                                  test_task_fail, NULL, NULL);
 
       test_watch_gone (good, &n_gone);
@@ -719,7 +719,7 @@ test_request_stuck_in_a_wait (void)
       g_autoptr (CfutPromise) promise = cfut_promise_new ();
       g_autoptr (CfutFuture) stuck = NULL;
       CfutFuture *others[4];
-      StuckWait wait = { promise };
+      StuckWait wait = { .promise = promise };
       TestGate gate;
 
       test_gate_init (&wait.before);
@@ -819,7 +819,7 @@ test_request_run_deadline_against_end (void)
 
   for (guint i = 0; i < 4000; i++)
     {
-      Short it = { g_rand_int_range (rand, 0, 100), i % 2 };
+      Short it = { .usec = g_rand_int_range (rand, 0, 100), .fails = i % 2 };
       g_autoptr (CfutFuture) future = NULL;
 
       future = submit_until (executor, -1, g_rand_int_range (rand, 0, 200), run_short, &it,
@@ -1121,7 +1121,7 @@ test_request_background_ages (void)
 static void
 test_request_default_among_urgent (void)
 {
-  Flood flood = { NULL, NULL, -100 };
+  Flood flood = { .priority = -100 };
   CfutFuture *defaults[20];
   Log log;
   Held held;
@@ -1152,7 +1152,7 @@ static void
 test_request_default_behind_a_long_task (void)
 {
   g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
-  Flood flood = { executor, NULL, -100 };
+  Flood flood = { .executor = executor, .priority = -100 };
   CfutFuture *defaults[8];
   TestGate both;
   TestGate gate;
