@@ -58,6 +58,7 @@ typedef struct {
   gboolean linked;
   gboolean due;      /* handed to the owner's queue */
   CfutHelp *help;    /* (nullable): of the owner's thread, which waits for this */
+  CfutMark *wanted;  /* (nullable): of other threads that wait for this */
   gboolean is_ready; /* stands in the queue of a help */
   CfutLink ready_link;
 } CfutChainFuture;
@@ -66,7 +67,17 @@ typedef struct {
   CfutFutureClass parent_class;
 } CfutChainFutureClass;
 
+/* Has the owner's thread call the function inside its own wait. Freed when both items were delivered. */
+typedef struct {
+  CfutItem wanted;
+  CfutItem item;
+  gatomicrefcount ref_count;
+  CfutFuture *chain;
+} WantedChain;
+
 GType cfut_chain_future_get_type (void);
+
+static void chain_run_here (CfutChainFuture *self);
 
 G_DEFINE_FINAL_TYPE (CfutChainFuture, cfut_chain_future, CFUT_TYPE_FUTURE)
 
@@ -163,18 +174,87 @@ chain_get_ready (CfutChainFuture *self)
 }
 
 static void
+wanted_chain_unref (WantedChain *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  cfut_future_release (self->chain);
+  g_free (self);
+}
+
+static gboolean
+wanted_chain_serve (CfutItem        *item,
+                    CfutDeliverMode  mode)
+{
+  WantedChain *self = (WantedChain *) item;
+
+  if (mode != CFUT_DELIVER_ORPHAN)
+    chain_run_here ((CfutChainFuture *) self->chain);
+  wanted_chain_unref (self);
+  return FALSE;
+}
+
+static const CfutItemClass wanted_chain_class = {
+  .deliver = wanted_chain_serve,
+};
+
+/* Where a thread reaps without being blocked, no function is called: its next wait does so. */
+static gboolean
+wanted_chain_deliver (CfutItem        *item,
+                      CfutDeliverMode  mode)
+{
+  WantedChain *self = (WantedChain *) ((char *) item - G_STRUCT_OFFSET (WantedChain, item));
+
+  if (mode == CFUT_DELIVER_REAP)
+    {
+      if (!g_atomic_ref_count_compare (&self->ref_count, 1))
+        return TRUE;
+    }
+  else
+    {
+      cfut_owner_serve_wanted (self->chain->owner, mode);
+    }
+  wanted_chain_unref (self);
+  return FALSE;
+}
+
+static const CfutItemClass wanted_chain_item_class = {
+  .deliver = wanted_chain_deliver,
+};
+
+/* Outside of the lock. */
+static void
+chain_want (CfutChainFuture *self)
+{
+  CfutFuture *future = &self->parent_instance;
+  WantedChain *wanted = g_new0 (WantedChain, 1);
+
+  wanted->wanted.klass = &wanted_chain_class;
+  wanted->item.klass = &wanted_chain_item_class;
+  g_atomic_ref_count_init (&wanted->ref_count);
+  g_atomic_ref_count_inc (&wanted->ref_count);
+  wanted->chain = g_object_ref (future);
+  cfut_owner_want (future->owner, &wanted->wanted, &wanted->item);
+}
+
+static void
 chain_follow_upstream (CfutNode *node)
 {
   CfutChainFuture *self = chain_of_node (node);
   CfutFuture *future = &self->parent_instance;
   gboolean due = chain_is_due (self);
+  gboolean wanted;
 
   if (due && !atomic_load_explicit (&future->owner->delivery->gone, memory_order_acquire))
     {
       cfut_cell_lock (&future->cell);
       self->due = TRUE;
+      wanted = self->wanted != NULL;
       chain_get_ready (self);
       cfut_cell_unlock (&future->cell);
+      if (wanted)
+        chain_want (self);
       cfut_owner_push (future->owner, &self->item);
       return;
     }
@@ -228,6 +308,9 @@ chain_wait_for (CfutChainFuture       *self,
       self->upstream = g_object_ref (upstream);
       self->linked = FALSE;
     }
+  if (!settled && cfut_future_has_upstream (upstream))
+    for (CfutMark *mark = self->wanted; mark != NULL; mark = mark->next)
+      cfut_help_nudge (mark->help);
   cfut_cell_unlock (&future->cell);
   if (settled)
     return FALSE;
@@ -411,32 +494,53 @@ cfut_chain_future_init (CfutChainFuture *self)
 }
 
 gboolean
-cfut_chain_mark (CfutFuture  *future,
-                 CfutHelp    *help,
-                 CfutHelp   **previous)
+cfut_chain_mark (CfutMark *mark)
 {
+  CfutFuture *future = mark->chain;
   CfutChainFuture *self = (CfutChainFuture *) future;
+  gboolean due;
 
-  if (!G_TYPE_CHECK_INSTANCE_TYPE (future, cfut_chain_future_get_type ()) ||
-      !cfut_owner_is_context_here (future->owner))
+  if (!G_TYPE_CHECK_INSTANCE_TYPE (future, cfut_chain_future_get_type ()))
     return FALSE;
 
+  mark->is_wanted = !cfut_owner_is_context_here (future->owner);
   cfut_cell_lock (&future->cell);
-  *previous = self->help;
-  self->help = help;
-  chain_get_ready (self);
+  due = self->due;
+  if (mark->is_wanted)
+    {
+      mark->next = self->wanted;
+      if (mark->next != NULL)
+        mark->next->prev = mark;
+      self->wanted = mark;
+    }
+  else
+    {
+      mark->previous = self->help;
+      self->help = mark->help;
+      chain_get_ready (self);
+    }
   cfut_cell_unlock (&future->cell);
+
+  if (mark->is_wanted && due)
+    chain_want (self);
   return TRUE;
 }
 
 void
-cfut_chain_unmark (CfutFuture *future,
-                   CfutHelp   *previous)
+cfut_chain_unmark (CfutMark *mark)
 {
+  CfutFuture *future = mark->chain;
   CfutChainFuture *self = (CfutChainFuture *) future;
 
   cfut_cell_lock (&future->cell);
-  self->help = previous;
+  if (!mark->is_wanted)
+    self->help = mark->previous;
+  else if (mark->prev != NULL)
+    mark->prev->next = mark->next;
+  else
+    self->wanted = mark->next;
+  if (mark->is_wanted && mark->next != NULL)
+    mark->next->prev = mark->prev;
   cfut_cell_unlock (&future->cell);
 }
 
@@ -519,10 +623,11 @@ chain_new (CfutFuture     *upstream,
  * main context goes away before, the new future is rejected with %CFUT_FUTURE_ERROR_ABANDONED and
  * @destroy is called on the default main context.
  *
- * A thread that blocks in [method@Cfut.Future.wait], or in one of the results, for the new future or for
- * what hangs on it calls @func itself, inside that wait, if the main context is its own to run; so programs
- * without a main loop can use chains. No other wait does so. A task's chains belong to who submitted it: a task that waits
- * for one of them waits for that thread.
+ * A thread that blocks in [method@Cfut.Future.wait], in one of the results, or in a wait of a group, for the new
+ * future or for what hangs on it calls @func itself, inside that wait, if the main context is its own to run; so
+ * programs without a main loop can use chains. Other waits do so only where another thread is blocked for the new
+ * future: a task's chains belong to who submitted it, and a task that waits for one of them waits for that
+ * thread, which may in turn wait for the task.
  *
  * Cancelling the new future takes effect at once, and cancels what it waits for: @self, or later the future that
  * @func returned.

@@ -44,6 +44,8 @@ struct _CfutGroupRequest {
   /* Called once after it was served, outside the lock, on the thread that settled, cancelled or
    * removed something. The request is not touched after it. */
   void (*wake) (CfutGroupRequest *self);
+  /* (nullable): something that waits for other futures was added. Under the core's lock, while registered. */
+  void (*added) (CfutGroupRequest *self);
 
   /* The core's */
   CfutGroupRequestState state;
@@ -111,6 +113,9 @@ void           cfut_group_request_init        (CfutGroupRequest      *request,
 gboolean       cfut_group_core_request        (CfutGroupCore         *self,
                                                CfutGroupRequest      *request,
                                                gboolean               may_wait);
+/* Adds references on what has not settled and waits for others. */
+void           cfut_group_core_list_following (CfutGroupCore         *self,
+                                               GPtrArray             *list);
 /* FALSE: it was served, wake is called or about to be; or it was withdrawn before. */
 gboolean       cfut_group_core_withdraw       (CfutGroupCore         *self,
                                                CfutGroupRequest      *request);
@@ -183,6 +188,7 @@ struct _CfutGroupCore {
   guint n_leaving;                /* of the shown ones */
   guint leaving_begin;            /* none of these stands before that */
   guint found_at;                 /* where the last removed one stood */
+  GHashTable *following;          /* (nullable): of the futures those that have not settled and wait for others */
   CfutPointerMap futures;         /* to the numbers of the members that are not LEAVING */
   guint32 next_number;
   CfutNode *garbage;              /* members that are out and may be freed */

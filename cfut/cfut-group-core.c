@@ -32,6 +32,7 @@
  * Not here: signals, properties, GListModel (cfut-group.c, cfut-group-model.c); blocking
  * (cfut-group-wait.c). */
 
+#include "cfut-follow-private.h"
 #include "cfut-group-core-private.h"
 
 #include <string.h>
@@ -63,6 +64,7 @@ cfut_group_core_unref (CfutGroupCore *self)
   g_assert (self->members.len == 0 && self->garbage == NULL);
   cfut_deque_clear (&self->members);
   cfut_pointer_map_clear (&self->futures);
+  g_clear_pointer (&self->following, g_hash_table_unref);
   g_weak_ref_clear (&self->face);
   g_mutex_clear (&self->lock);
   cfut_owner_unref (self->owner);
@@ -246,6 +248,8 @@ core_settle_locked (CfutGroupCore   *self,
 
   self->n_unsettled--;
   self->n_settled++;
+  if (G_UNLIKELY (self->following != NULL))
+    g_hash_table_remove (self->following, member->future);
   if (state != CFUT_STATE_RESOLVED)
     self->n_bad++;
   if (state == CFUT_STATE_REJECTED)
@@ -393,6 +397,25 @@ core_renumber_locked (CfutGroupCore *self)
   self->next_number = self->members.len;
 }
 
+/* A thread that waits may have to call its function. */
+static void
+core_add_following_locked (CfutGroupCore *self,
+                           CfutFuture    *future)
+{
+  if (self->following == NULL)
+    self->following = g_hash_table_new (NULL, NULL);
+  g_hash_table_add (self->following, future);
+
+  for (guint kind = 0; kind < CFUT_GROUP_N_REQUEST_KINDS; kind++)
+    for (GList *link = self->requests[kind].head; link != NULL; link = link->next)
+      {
+        CfutGroupRequest *request = link->data;
+
+        if (request->added != NULL)
+          request->added (request);
+      }
+}
+
 static void
 core_add_locked (CfutGroupCore *self,
                  CfutFuture    *future,
@@ -419,6 +442,8 @@ core_add_locked (CfutGroupCore *self,
 
   if (cfut_future_add_node (future, &member->node))
     {
+      if (G_UNLIKELY (cfut_future_has_upstream (future)))
+        core_add_following_locked (self, future);
       if (!self->rate.running && !self->shown.paused)
         {
           cfut_rate_start (&self->rate, self->clock (), cfut_group_core_worked_locked (self));
@@ -548,6 +573,23 @@ cfut_group_core_withdraw (CfutGroupCore    *self,
   cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
   return withdrawn;
+}
+
+void
+cfut_group_core_list_following (CfutGroupCore *self,
+                                GPtrArray     *list)
+{
+  GHashTableIter iter;
+  gpointer future;
+
+  cfut_group_core_lock (self);
+  if (self->following != NULL)
+    {
+      g_hash_table_iter_init (&iter, self->following);
+      while (g_hash_table_iter_next (&iter, &future, NULL))
+        g_ptr_array_add (list, g_object_ref (future));
+    }
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 }
 
 void

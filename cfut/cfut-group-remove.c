@@ -91,6 +91,8 @@ core_leave_locked (CfutGroupCore   *self,
         member->flags &= ~MEMBER_ATTACHED;
       cfut_group_core_take_part_locked (self, member, FALSE);
       self->n_unsettled--;
+      if (G_UNLIKELY (self->following != NULL))
+        g_hash_table_remove (self->following, member->future);
       cfut_group_core_ended_locked (self);
     }
 

@@ -23,6 +23,7 @@
 
 #include "core/cfut-fork-private.h"
 #include "cfut-group-private.h"
+#include "cfut-help-private.h"
 
 /* Entries that could not be reaped before, looked at again with each call that does not block. */
 #define REAP_OLD 2
@@ -30,6 +31,7 @@
 typedef struct {
   CfutGroupRequest request;
   CfutWaiter waiter;
+  CfutHelp help;
 } GroupBlock;
 
 /* One asynchronous request. Ready at the deadline, when it is served, and with its child, the
@@ -45,6 +47,41 @@ group_block_wake (CfutGroupRequest *request)
   GroupBlock *block = (GroupBlock *) ((char *) request - G_STRUCT_OFFSET (GroupBlock, request));
 
   cfut_waiter_fire (&block->waiter);
+}
+
+static void
+group_block_added (CfutGroupRequest *request)
+{
+  GroupBlock *block = (GroupBlock *) ((char *) request - G_STRUCT_OFFSET (GroupBlock, request));
+
+  cfut_help_nudge (&block->help);
+}
+
+/* Calls the functions on which the group's futures hang meanwhile. */
+static CfutWake
+group_block_helping (CfutGroup    *self,
+                     GroupBlock   *block,
+                     gint64        deadline_usec,
+                     GCancellable *cancellable)
+{
+  g_autoptr (GPtrArray) following = g_ptr_array_new ();
+  CfutWake wake;
+
+  do
+    {
+      if (cfut_help_wants_more (&block->help))
+        {
+          cfut_group_core_list_following (self->core, following);
+          if (following->len > 0)
+            cfut_help_add_all (&block->help, following);
+        }
+      cfut_help_serve (&block->help);
+      /* With a deadline that has passed this only reaps. */
+      wake = cfut_owner_block (&block->waiter, deadline_usec, cancellable);
+    }
+  while (wake == CFUT_WAKE_NUDGED);
+
+  return wake;
 }
 
 /* Without a loop nobody else shows what other threads have added. */
@@ -68,16 +105,21 @@ group_block (CfutGroup    *self,
     return CFUT_WAKE_FORKED;
 
   cfut_waiter_init (&block->waiter);
+  block->waiter.nudge = &block->help.nudged;
+  cfut_help_begin (&block->help);
   if (cfut_group_core_request (self->core, &block->request, timeout_usec != 0))
     {
+      cfut_help_end (&block->help);
       cfut_owner_waited (cfut_owner_get_current ());
       return CFUT_WAKE_FIRED;
     }
 
-  /* With a deadline that has passed this only reaps. */
-  wake = cfut_owner_block (&block->waiter, deadline, cancellable);
+  wake = timeout_usec != 0 ? group_block_helping (self, block, deadline, cancellable)
+                           : cfut_owner_block (&block->waiter, deadline, cancellable);
+  block->waiter.nudge = NULL;
   if (wake != CFUT_WAKE_FIRED && !cfut_group_core_withdraw (self->core, &block->request))
     wake = cfut_waiter_wait (&block->waiter, CFUT_NO_DEADLINE, NULL);
+  cfut_help_end (&block->help);
 
   return wake;
 }
@@ -95,6 +137,7 @@ group_request (CfutGroup             *self,
   CfutWake wake = CFUT_WAKE_CANCELLED;
 
   cfut_group_request_init (&block.request, kind, group_block_wake);
+  block.request.added = group_block_added;
   if (!g_cancellable_is_cancelled (cancellable))
     wake = group_block (self, &block, timeout_usec, cancellable);
   if (wake != CFUT_WAKE_FORKED)

@@ -5,8 +5,12 @@
 /* Blocking waits for chains on the thread that is to call their functions.
  *
  * The function of a chain is called on its owner's context, so a thread that blocks in a wait for what depends on one
- * of its own chains would wait for itself. Instead it calls these functions, and no others, inside the
- * wait: it marks the chains on which the future hangs, and whoever makes one of them due wakes it.
+ * of its own chains would wait for itself. Instead it calls these functions inside the wait: it marks the chains on
+ * which the future hangs, and whoever makes one of them due wakes it. A chain of another thread is marked as wanted:
+ * where that thread is blocked too, perhaps for this one, it calls the function inside its own wait.
+ *
+ * A wait that goes on for what is new marks only that; to mark is some hundred nanoseconds for each chain, during which
+ * more of them become due: so a row of waits takes no longer than twice what is waited for, however many chains.
  *
  * Threads: the one that waits. Others only push into `ready` and wake.
  * Locks: a chain's cell lock guards its mark, and so the life of what is marked with.
@@ -21,43 +25,83 @@
 #include "cfut-help-private.h"
 #include "cfut-wait-private.h"
 
-typedef struct {
-  CfutFuture *chain;
-  CfutHelp *previous;
-} Mark;
+/* Takes over the reference. */
+static void
+help_mark (CfutHelp   *self,
+           CfutFuture *future)
+{
+  CfutMark *mark;
+
+  if (self->marks == NULL)
+    {
+      self->marks = g_ptr_array_new ();
+      self->marked = g_hash_table_new (NULL, NULL);
+    }
+
+  if (!g_hash_table_add (self->marked, future))
+    {
+      cfut_future_release (future);
+      return;
+    }
+
+  mark = g_new0 (CfutMark, 1);
+  mark->chain = future;
+  mark->help = self;
+  if (cfut_chain_mark (mark))
+    {
+      g_ptr_array_add (self->marks, mark);
+      return;
+    }
+
+  g_hash_table_remove (self->marked, future);
+  cfut_future_release (future);
+  g_free (mark);
+}
 
 void
-cfut_help_add (CfutHelp   *self,
-               CfutFuture *future)
+cfut_help_add_all (CfutHelp  *self,
+                   GPtrArray *futures)
 {
-  GHashTable *seen;
-  GPtrArray *left;
+  GHashTable *seen = g_hash_table_new (NULL, NULL);
 
-  if (!cfut_future_has_upstream (future))
-    return;
-
-  seen = g_hash_table_new (NULL, NULL);
-  left = g_ptr_array_new ();
-  g_ptr_array_add (left, g_object_ref (future));
-  while (left->len > 0)
+  while (futures->len > 0)
     {
-      CfutFuture *next = g_ptr_array_steal_index_fast (left, left->len - 1);
-      Mark mark = { next, NULL };
+      CfutFuture *next = g_ptr_array_steal_index_fast (futures, futures->len - 1);
 
-      if (cfut_future_is_settled (next) || !g_hash_table_add (seen, next))
+      if (cfut_future_is_settled (next) || !cfut_future_has_upstream (next) ||
+          !g_hash_table_add (seen, next))
         {
           cfut_future_release (next);
           continue;
         }
 
-      ((CfutFutureClass *) ((GTypeInstance *) next)->g_class)->list_upstream (next, left);
-      if (cfut_chain_mark (next, self, &mark.previous))
-        g_array_append_val (self->marks, mark);
-      else
-        cfut_future_release (next);
+      ((CfutFutureClass *) ((GTypeInstance *) next)->g_class)->list_upstream (next, futures);
+      help_mark (self, next);
     }
-  g_ptr_array_unref (left);
   g_hash_table_unref (seen);
+}
+
+void
+cfut_help_add (CfutHelp   *self,
+               CfutFuture *future)
+{
+  GPtrArray *futures;
+
+  if (!cfut_future_has_upstream (future))
+    return;
+
+  futures = g_ptr_array_new ();
+  g_ptr_array_add (futures, g_object_ref (future));
+  cfut_help_add_all (self, futures);
+  g_ptr_array_unref (futures);
+}
+
+void
+cfut_help_nudge (CfutHelp *self)
+{
+  atomic_store_explicit (&self->again, TRUE, memory_order_seq_cst);
+  atomic_store_explicit (&self->nudged, TRUE, memory_order_seq_cst);
+  cfut_parker_signal (self->thread->parker);
 }
 
 static void
@@ -70,21 +114,49 @@ help_serve (CfutHelp *self,
     cfut_chain_serve_ready (link, calls);
 }
 
-/* The last marked first, so that marks which were made twice come off in their order. */
-static void
-help_end (CfutHelp *self)
+void
+cfut_help_begin (CfutHelp *self)
 {
-  for (guint i = self->marks->len; i > 0; i--)
-    {
-      Mark *mark = &g_array_index (self->marks, Mark, i - 1);
+  self->thread = cfut_thread_get ();
+  self->marks = NULL;
+  self->marked = NULL;
+  cfut_queue_init (&self->ready);
+  atomic_init (&self->nudged, FALSE);
+  atomic_init (&self->again, TRUE);
+}
 
-      cfut_chain_unmark (mark->chain, mark->previous);
-    }
+gboolean
+cfut_help_wants_more (CfutHelp *self)
+{
+  atomic_store_explicit (&self->nudged, FALSE, memory_order_seq_cst);
+  return atomic_exchange_explicit (&self->again, FALSE, memory_order_seq_cst);
+}
+
+void
+cfut_help_serve (CfutHelp *self)
+{
+  help_serve (self, TRUE);
+}
+
+void
+cfut_help_end (CfutHelp *self)
+{
+  if (self->marks == NULL)
+    return;
+
+  for (guint i = 0; i < self->marks->len; i++)
+    cfut_chain_unmark (self->marks->pdata[i]);
 
   help_serve (self, FALSE);
   for (guint i = 0; i < self->marks->len; i++)
-    cfut_future_release (g_array_index (self->marks, Mark, i).chain);
-  g_array_unref (self->marks);
+    {
+      CfutMark *mark = self->marks->pdata[i];
+
+      cfut_future_release (mark->chain);
+      g_free (mark);
+    }
+  g_ptr_array_unref (self->marks);
+  g_hash_table_unref (self->marked);
 }
 
 CfutWake
@@ -92,20 +164,19 @@ cfut_future_block_helping (CfutFuture   *future,
                            gint64        deadline_usec,
                            GCancellable *cancellable)
 {
-  CfutHelp help = { .thread = cfut_thread_get () };
+  CfutHelp help;
   CfutWake wake;
 
-  help.marks = g_array_new (FALSE, FALSE, sizeof (Mark));
-  cfut_queue_init (&help.ready);
-  cfut_help_add (&help, future);
+  cfut_help_begin (&help);
   do
     {
-      atomic_store_explicit (&help.nudged, FALSE, memory_order_seq_cst);
-      help_serve (&help, TRUE);
+      if (cfut_help_wants_more (&help))
+        cfut_help_add (&help, future);
+      cfut_help_serve (&help);
       wake = cfut_cell_block_nudged (&future->cell, &help.nudged, deadline_usec, cancellable);
     }
   while (wake == CFUT_WAKE_NUDGED);
-  help_end (&help);
+  cfut_help_end (&help);
 
   return wake;
 }

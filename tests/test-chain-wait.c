@@ -350,6 +350,149 @@ test_chain_wait_for_a_long_row (void)
   g_thread_join (g_thread_new ("waiter", wait_for_a_row, promise));
 }
 
+/* A group's waits are waits for what is in it. */
+static void
+test_chain_wait_for_a_group (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+
+  for (guint next = 0; next < 2; next++)
+    {
+      TestGate gate;
+      g_autoptr (CfutGroup) group = cfut_group_new ();
+      Step steps[20];
+      guint n_next = 0;
+
+      test_gate_init (&gate);
+      for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+        {
+          g_autoptr (CfutFuture) task = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+          g_autoptr (CfutFuture) chained = NULL;
+
+          steps[i] = (Step) { .inner = task };
+          chained = cfut_future_chain (task, step_func, &steps[i], step_destroy);
+          cfut_group_add (group, chained);
+        }
+      g_thread_unref (g_thread_new ("opener", open_gate, &gate));
+      if (next)
+        {
+          CfutFuture *future;
+
+          while ((future = cfut_group_next (group, -1, NULL, NULL)) != NULL)
+            {
+              n_next++;
+              g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_RESOLVED);
+              g_object_unref (future);
+            }
+          g_assert_cmpuint (n_next, ==, G_N_ELEMENTS (steps));
+        }
+      else
+        {
+          g_assert_true (cfut_group_wait (group, CFUT_RETURN_WHEN_ALL_COMPLETED, -1, NULL, NULL));
+        }
+      for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+        {
+          g_assert_cmpint (test_place_get_n (&steps[i].called), ==, 1);
+          g_assert_true (steps[i].called.thread == g_thread_self ());
+        }
+      test_gate_clear (&gate);
+    }
+}
+
+static gboolean
+add_chain (CfutTask  *task,
+           gpointer   user_data,
+           GError   **error)
+{
+  gpointer *data = user_data;
+  g_autoptr (CfutFuture) chained = cfut_future_chain (data[1], pass_func, NULL, NULL);
+
+  cfut_group_add (data[0], chained);
+  cfut_group_release (data[0]);
+  return TRUE;
+}
+
+/* What joins a group while its thread waits is helped along too. */
+static void
+test_chain_wait_for_what_joins (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+
+  for (guint i = 0; i < 200; i++)
+    {
+      g_autoptr (CfutGroup) group = cfut_group_new ();
+      g_autoptr (CfutPromise) promise = cfut_promise_new ();
+      gpointer data[] = { group, cfut_promise_get_future (promise) };
+      g_autoptr (CfutFuture) task = NULL;
+      g_autoptr (CfutFuture) first = NULL;
+      g_autoptr (CfutFuture) second = NULL;
+
+      cfut_promise_resolve_int64 (promise, 1);
+      cfut_group_hold (group);
+      task = cfut_executor_submit (executor, add_chain, data, NULL);
+      first = cfut_group_next (group, -1, NULL, NULL);
+      g_assert_nonnull (first);
+      second = cfut_group_next (group, -1, NULL, NULL);
+      g_assert_null (second);
+      test_assert_settles (task, CFUT_STATE_RESOLVED);
+    }
+}
+
+/* In a task, where the function belongs to the thread that waits for the task. */
+static gboolean
+wait_for_own_chain (CfutTask  *task,
+                    gpointer   user_data,
+                    GError   **error)
+{
+  gpointer *data = user_data;
+  g_autoptr (CfutFuture) first = cfut_future_chain (data[0], pass_func, data[2], NULL);
+  g_autoptr (CfutFuture) second = cfut_future_chain (first, waiting_func, GINT_TO_POINTER (3), NULL);
+  g_autoptr (CfutGroup) group = cfut_group_new ();
+
+  if (data[1] == NULL)
+    return cfut_future_wait (second, -1, NULL, error);
+  cfut_group_add (group, second);
+  return cfut_group_wait (group, CFUT_RETURN_WHEN_ALL_COMPLETED, -1, NULL, error);
+}
+
+static gboolean
+wait_for_waiting_task (gpointer user_data)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
+
+  for (guint i = 0; i < 200; i++)
+    {
+      g_autoptr (CfutPromise) promise = cfut_promise_new ();
+      int n_calls = 0;
+      gpointer data[] = { cfut_promise_get_future (promise), i % 2 == 0 ? NULL : data, &n_calls };
+      g_autoptr (CfutFuture) task = cfut_executor_submit (executor, wait_for_own_chain, data, NULL);
+      g_autoptr (GThread) settler = NULL;
+
+      if (i % 4 < 2)
+        cfut_promise_resolve_int64 (promise, 1);
+      else
+        settler = g_thread_new ("settler", settle_on_thread, promise);
+      test_assert_settles (task, CFUT_STATE_RESOLVED);
+      g_assert_cmpint (n_calls, ==, 1);
+      if (settler != NULL)
+        g_thread_join (g_steal_pointer (&settler));
+    }
+  test_place_note (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* A task waits for a chain that it made: its submitter's thread calls the function inside its own wait, be that in a
+ * callback of its loop or without any. */
+static void
+test_chain_wait_in_a_task (void)
+{
+  TestPlace waited = { NULL, };
+
+  wait_for_waiting_task (&waited);
+  g_idle_add (wait_for_waiting_task, &waited);
+  test_iterate_until (NULL, test_place_get_n (&waited) == 2);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -364,6 +507,9 @@ main (int   argc,
                    test_chain_wait_goes_on_with_what_is_returned);
   g_test_add_func ("/cfut/chain-wait/inside-a-function", test_chain_wait_inside_a_function);
   g_test_add_func ("/cfut/chain-wait/inside-for-the-same", test_chain_wait_inside_for_the_same);
+  g_test_add_func ("/cfut/chain-wait/for-a-group", test_chain_wait_for_a_group);
+  g_test_add_func ("/cfut/chain-wait/for-what-joins-a-group", test_chain_wait_for_what_joins);
+  g_test_add_func ("/cfut/chain-wait/in-a-task", test_chain_wait_in_a_task);
   g_test_add_func ("/cfut/chain-wait/for-a-long-row", test_chain_wait_for_a_long_row);
 
   return g_test_run ();

@@ -63,6 +63,13 @@ gboolean      cfut_owner_has_seen_loop    (CfutOwner       *self);   /* one has 
 void          cfut_delivery_set_loop_func (void           (*func) (CfutDelivery *delivery));
 void          cfut_owner_push            (CfutOwner       *self,    /* any thread */
                                           CfutItem        *item);
+/* Any thread: @wanted is to be delivered by the owner's thread even while that is blocked, at the latest when @item
+ * is delivered, which calls cfut_owner_serve_wanted. */
+void          cfut_owner_want            (CfutOwner       *self,
+                                          CfutItem        *wanted,
+                                          CfutItem        *item);
+void          cfut_owner_serve_wanted    (CfutOwner       *self,    /* on who owns the context */
+                                          CfutDeliverMode  mode);
 void          cfut_owner_delay           (CfutOwner       *self,    /* only from deliver, LOOP, or from a delayed func */
                                           CfutDelayed     *delayed,
                                           gint64           at_usec);

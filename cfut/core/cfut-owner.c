@@ -13,6 +13,7 @@
  * 1. Reaping happens on the owner's thread, outside of any main loop, with the context acquired; and never
  *    where another thread's loop was seen to run the context, if only between two iterations.
  * 2. It never emits and never calls back. What wants that is kept for a loop.
+ *    What another thread waits for (cfut_owner_want) is done in a loop or while the thread is blocked, no sooner.
  * 3. A context is touched only where it is certain to live: it is this thread's default, or the global one.
  * Not here: the sources of a context (cfut-delivery.c). */
 
@@ -54,6 +55,7 @@ owner_new (CfutThread   *thread,
     {
       self = g_aligned_alloc0 (1, sizeof (CfutOwner), 64);
       cfut_queue_init (&self->queue);
+      cfut_queue_init (&self->wanted);
     }
 
   self->thread = thread;
@@ -198,6 +200,35 @@ cfut_owner_push (CfutOwner *self,
 
   if (G_UNLIKELY (atomic_load_explicit (&self->sleeper, memory_order_seq_cst) != NULL))
     owner_nudge (self);
+}
+
+void
+cfut_owner_want (CfutOwner *self,
+                 CfutItem  *wanted,
+                 CfutItem  *item)
+{
+  CfutParker *server;
+
+  cfut_owner_ref (self);
+  cfut_queue_push (&self->wanted, &wanted->link);
+  server = atomic_exchange_explicit (&self->server, NULL, memory_order_seq_cst);
+  if (server != NULL)
+    {
+      atomic_store_explicit (&self->nudged, TRUE, memory_order_release);
+      cfut_parker_signal (server);
+    }
+  cfut_owner_push (self, item);
+  cfut_owner_unref (self);
+}
+
+void
+cfut_owner_serve_wanted (CfutOwner       *self,
+                         CfutDeliverMode  mode)
+{
+  CfutItem *wanted;
+
+  while ((wanted = (CfutItem *) cfut_queue_pop (&self->wanted)) != NULL)
+    wanted->klass->deliver (wanted, mode);
 }
 
 void
@@ -512,10 +543,9 @@ owner_doze (CfutOwner    *self,
             gint64        deadline_usec,
             GCancellable *cancellable)
 {
-  _Atomic gboolean *nudge = waiter->nudge;
   CfutWake wake = CFUT_WAKE_NUDGED;
 
-  waiter->nudge = &self->nudged;
+  waiter->owner_nudge = &self->nudged;
   atomic_store_explicit (&self->nudged, FALSE, memory_order_relaxed);
   atomic_store_explicit (&self->sleeper, waiter->parker, memory_order_seq_cst);
 
@@ -524,7 +554,7 @@ owner_doze (CfutOwner    *self,
     wake = cfut_waiter_wait_asleep (waiter, deadline_usec, cancellable);
 
   atomic_store_explicit (&self->sleeper, NULL, memory_order_relaxed);
-  waiter->nudge = nudge;
+  waiter->owner_nudge = NULL;
   return wake;
 }
 
@@ -553,7 +583,9 @@ owner_wait_watched (CfutWaiter   *waiter,
                     gint64        deadline_usec,
                     GCancellable *cancellable)
 {
-  gint64 warn_usec = cfut_deadline_from_timeout (CFUT_DEBUG_LONG_WAIT_USEC);
+  gint64 warn_usec = cfut_debug_flags & CFUT_DEBUG_KEYS
+                       ? cfut_deadline_from_timeout (CFUT_DEBUG_LONG_WAIT_USEC)
+                       : CFUT_NO_DEADLINE;
   CfutWake wake = CFUT_WAKE_TIMED_OUT;
 
   if (warn_usec < deadline_usec && cfut_debug_holds_default_context ())
@@ -565,6 +597,45 @@ owner_wait_watched (CfutWaiter   *waiter,
     }
 
   return cfut_waiter_wait (waiter, deadline_usec, cancellable);
+}
+
+static void
+owner_serve_blocked (CfutOwner *self)
+{
+  if (G_UNLIKELY (!cfut_queue_is_empty (&self->wanted)) && cfut_owner_is_context_here (self))
+    cfut_owner_serve_wanted (self, CFUT_DELIVER_LOOP);
+}
+
+/* In a callback of this thread's loop, which is held up: nothing is reaped, but what other threads wait for is done. */
+static CfutWake
+owner_block_in_loop (CfutOwner    *self,
+                     CfutWaiter   *waiter,
+                     gint64        deadline_usec,
+                     GCancellable *cancellable)
+{
+  CfutWake wake;
+
+  do
+    {
+      wake = CFUT_WAKE_NUDGED;
+      waiter->owner_nudge = &self->nudged;
+      atomic_store_explicit (&self->nudged, FALSE, memory_order_relaxed);
+      atomic_store_explicit (&self->server, waiter->parker, memory_order_seq_cst);
+
+      /* Who wants something looks for a server after that. */
+      if (cfut_queue_is_empty (&self->wanted))
+        wake = owner_wait_watched (waiter, deadline_usec, cancellable);
+      else if (!cfut_owner_is_context_here (self))
+        wake = cfut_waiter_wait (waiter, deadline_usec, cancellable);
+
+      atomic_store_explicit (&self->server, NULL, memory_order_relaxed);
+      waiter->owner_nudge = NULL;
+      if (wake == CFUT_WAKE_NUDGED)
+        owner_serve_blocked (self);
+    }
+  while (wake == CFUT_WAKE_NUDGED && !cfut_waiter_is_nudged (waiter));
+
+  return wake;
 }
 
 /* cfut_waiter_wait, with this thread reaping meanwhile: when something comes for it, and then not again
@@ -582,10 +653,10 @@ cfut_owner_block (CfutWaiter   *waiter,
     return cfut_waiter_wait (waiter, deadline_usec, cancellable);
   if (thread->worker != NULL)
     return worker_block (waiter, deadline_usec, cancellable);
+  if (owner != NULL && g_main_depth () > 0 && cfut_owner_is_thread_here (owner))
+    return owner_block_in_loop (owner, waiter, deadline_usec, cancellable);
   if (owner == NULL || g_main_depth () > 0 || !owner_may_borrow_context (owner))
-    return G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_KEYS)
-             ? owner_wait_watched (waiter, deadline_usec, cancellable)
-             : cfut_waiter_wait (waiter, deadline_usec, cancellable);
+    return owner_wait_watched (waiter, deadline_usec, cancellable);
 
   if (deadline_usec > g_get_monotonic_time () && cfut_waiter_spin (waiter))
     {
@@ -594,12 +665,14 @@ cfut_owner_block (CfutWaiter   *waiter,
     }
 
   cfut_owner_reap (owner, REAP_OLD_BLOCKED);
+  owner_serve_blocked (owner);
   wake = owner_doze (owner, waiter, deadline_usec, cancellable);
-  while (wake == CFUT_WAKE_NUDGED)
+  while (wake == CFUT_WAKE_NUDGED && !cfut_waiter_is_nudged (waiter))
     {
       gint64 quiet = cfut_deadline_from_timeout (QUIET_USEC);
 
       cfut_owner_reap (owner, REAP_OLD_BLOCKED);
+      owner_serve_blocked (owner);
       wake = cfut_waiter_wait (waiter, MIN (quiet, deadline_usec), cancellable);
       if (wake == CFUT_WAKE_TIMED_OUT && quiet < deadline_usec)
         wake = owner_doze (owner, waiter, deadline_usec, cancellable);

@@ -277,6 +277,7 @@ cfut_room_block (CfutRoom     *self,
 
   /* Served before we could leave: whoever did it is about to fire us. */
   entry.waiter.nudge = NULL;
+  entry.waiter.owner_nudge = NULL;
   cfut_waiter_wait (&entry.waiter, CFUT_NO_DEADLINE, NULL);
   return entry.wait.outcome;
 }

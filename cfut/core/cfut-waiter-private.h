@@ -25,6 +25,7 @@ typedef struct {
   _Atomic int state;
   CfutParker *parker;
   _Atomic gboolean *nudge;  /* (nullable): when it turns TRUE, the wait ends with NUDGED */
+  _Atomic gboolean *owner_nudge;  /* (nullable): the same, of cfut_owner_block () */
 } CfutWaiter;
 
 #define CFUT_NO_DEADLINE G_MAXINT64
@@ -36,6 +37,7 @@ void     cfut_waiter_init   (CfutWaiter    *self);
 void     cfut_waiter_fire   (CfutWaiter    *self);          /* any thread, once */
 void     cfut_parker_signal (CfutParker    *parker);        /* any thread: its sleeper looks again */
 gboolean cfut_waiter_fired  (CfutWaiter    *self);
+gboolean cfut_waiter_is_nudged (CfutWaiter *self);
 /* Until fired, the deadline, or cancelled. After TIMED_OUT or CANCELLED the caller takes the waiter
  * out of where it is registered; where that fails as it is being fired, it calls again with
  * no deadline and no cancellable, which ends at once. */

@@ -99,6 +99,7 @@ cfut_waiter_init (CfutWaiter *self)
   atomic_init (&self->state, WAITER_AWAKE);
   self->parker = cfut_thread_get ()->parker;
   self->nudge = NULL;
+  self->owner_nudge = NULL;
 }
 
 /* Through the mutex, as the sleeper may be between its look and its sleep. */
@@ -123,6 +124,13 @@ gboolean
 cfut_waiter_fired (CfutWaiter *self)
 {
   return atomic_load_explicit (&self->state, memory_order_acquire) == WAITER_FIRED;
+}
+
+/* By who had the wait nudged, not by the owner. */
+gboolean
+cfut_waiter_is_nudged (CfutWaiter *self)
+{
+  return self->nudge != NULL && atomic_load_explicit (self->nudge, memory_order_acquire);
 }
 
 /* TRUE: fired. */
@@ -183,7 +191,8 @@ waiter_sleep (CfutWaiter   *self,
               wake = CFUT_WAKE_CANCELLED;
               break;
             }
-          if (self->nudge != NULL && atomic_load_explicit (self->nudge, memory_order_acquire))
+          if (cfut_waiter_is_nudged (self) ||
+              (self->owner_nudge != NULL && atomic_load_explicit (self->owner_nudge, memory_order_acquire)))
             {
               wake = CFUT_WAKE_NUDGED;
               break;
