@@ -525,6 +525,8 @@ cfut_executor_map_range (CfutExecutor   *self,
 
   range = range_new (range_count_runners (self, total, grain), user_data, destroy);
   range->func = func;
+  /* Never called as such, but named in reports. */
+  range->task->func = (CfutTaskFunc) (gpointer) func;
   range->begin = begin;
   range->total = total;
   range->grain = grain;

@@ -157,24 +157,6 @@ source_free (CfutMapData *data)
   g_free (self);
 }
 
-CfutMapSource *
-cfut_map_source_new (CfutMapCore  *core,
-                     CfutExecutor *executor,
-                     CfutRequest  *request)
-{
-  CfutMapSource *self = g_new0 (CfutMapSource, 1);
-
-  cfut_map_data_init (&self->data, NULL, NULL, source_free);
-  cfut_map_data_ref (&core->data);
-  self->core = core;
-  self->executor = g_object_ref (executor);
-  if (request != NULL)
-    self->whole = request_copy (request);
-  cfut_map_split_request (request, &self->of_item, &self->of_chunk);
-
-  return self;
-}
-
 static MapItem *
 item_new (CfutMapCore *core,
           guint64      index)
@@ -208,6 +190,35 @@ item_run (CfutTask  *task,
     return core->item_func (task, core->items->pdata[self->index], core->data.user_data, error);
 
   return core->func (task, self->index, core->data.user_data, error);
+}
+
+static gpointer
+item_get_function (gpointer data)
+{
+  CfutMapCore *core = ((MapItem *) data)->core;
+
+  return core->items != NULL ? (gpointer) core->item_func : (gpointer) core->func;
+}
+
+static const CfutTaskWrapper item_wrapper = { item_run, item_get_function };
+
+CfutMapSource *
+cfut_map_source_new (CfutMapCore  *core,
+                     CfutExecutor *executor,
+                     CfutRequest  *request)
+{
+  CfutMapSource *self = g_new0 (CfutMapSource, 1);
+
+  cfut_task_set_wrapper (&item_wrapper);
+  cfut_map_data_init (&self->data, NULL, NULL, source_free);
+  cfut_map_data_ref (&core->data);
+  self->core = core;
+  self->executor = g_object_ref (executor);
+  if (request != NULL)
+    self->whole = request_copy (request);
+  cfut_map_split_request (request, &self->of_item, &self->of_chunk);
+
+  return self;
 }
 
 static void

@@ -35,6 +35,12 @@ struct _CfutTask {
   _Atomic (CfutTaskOptions *) options;
 };
 
+/* A function of the library's that calls a user's: the one that reports are to name. */
+typedef struct {
+  CfutTaskFunc func;
+  gpointer (*get_function) (gpointer user_data);
+} CfutTaskWrapper;
+
 struct _CfutTaskClass {
   CfutFutureClass parent_class;
 };
@@ -64,6 +70,9 @@ struct _CfutTaskOptions {
 
   _Atomic gboolean in_room;
 };
+
+/* There is one, static, for all the program; set before a task with it is made. */
+void cfut_task_set_wrapper (const CfutTaskWrapper *wrapper);
 
 static inline CfutPoolEntry *
 cfut_pool_entry_from_link (CfutLink *link)

@@ -36,13 +36,26 @@
 
 G_DEFINE_FINAL_TYPE (CfutTask, cfut_task, CFUT_TYPE_FUTURE)
 
+static _Atomic (const CfutTaskWrapper *) task_wrapper;
+
+void
+cfut_task_set_wrapper (const CfutTaskWrapper *wrapper)
+{
+  atomic_store_explicit (&task_wrapper, wrapper, memory_order_release);
+}
+
 static void
 cfut_task_released (CfutFuture *future)
 {
   CfutTask *self = (CfutTask *) future;
   GDestroyNotify destroy = g_steal_pointer (&self->destroy);
   CfutTaskOptions *options = cfut_task_peek_options (self);
+  const CfutTaskWrapper *wrapper =
+    atomic_load_explicit (&task_wrapper, memory_order_acquire);
 
+  /* It is called no more, only named. */
+  if (wrapper != NULL && self->func == wrapper->func && destroy != NULL)
+    self->func = (CfutTaskFunc) wrapper->get_function (self->user_data);
   if (destroy != NULL)
     destroy (self->user_data);
   if (options != NULL)

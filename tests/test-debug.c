@@ -141,6 +141,87 @@ test_unobserved_task_named_by_function (void)
   heard_end (&heard);
 }
 
+static gboolean
+fail_item (CfutTask  *task,
+           guint64    index,
+           gpointer   user_data,
+           GError   **error)
+{
+  return FALSE;
+}
+
+static gboolean
+fail_range (CfutTask  *task,
+            guint64    begin,
+            guint64    end,
+            gpointer   user_data,
+            GError   **error)
+{
+  return FALSE;
+}
+
+/* Guarantee 10: the items of a map, one by one or in chunks, and of them those that were never run, a range and what
+ * was posted are called by the user's function. */
+static void
+test_unobserved_named_by_users_function (void)
+{
+  g_autofree char *program = g_path_get_basename (g_get_prgname ());
+  g_autofree char *expected = g_strdup_printf ("a CfutTask of function %s+0x", program);
+  Heard heard;
+
+  heard_begin (&heard);
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+      g_autoptr (CfutRequest) request = cfut_request_new ();
+      g_autoptr (CfutMap) map = NULL;
+
+      if (i == 0)
+        cfut_request_set_chunk_size (request, 2);
+      if (i == 2)
+        cfut_executor_shutdown (executor, CFUT_SHUTDOWN_DEFAULT, 0, NULL);
+      if (i < 3)
+        map = cfut_executor_map (executor, request, 2, 0, fail_item, NULL, NULL);
+      else if (i == 3)
+        drop_and_await (cfut_executor_map_range (executor, NULL, 0, 1, 1, fail_range, NULL, NULL));
+      else
+        cfut_executor_post (executor, test_task_unset, NULL, NULL);
+      cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+      g_clear_object (&map);
+      test_iterate_until (NULL, heard_n (&heard) > 0);
+      for (guint line = 0; line < heard.lines->len; line++)
+        if (strstr (heard.lines->pdata[line], expected) == NULL &&
+            !g_str_has_prefix (heard.lines->pdata[line], "... and "))
+          g_error ("%s, of round %u", (char *) heard.lines->pdata[line], i);
+      heard_end (&heard);
+      heard_begin (&heard);
+    }
+  heard_end (&heard);
+}
+
+/* Guarantee 10: what a map hands out is seen. */
+static void
+test_observed_by_map_next (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  CfutMap *map = cfut_executor_map (executor, NULL, 5, 2, fail_item, NULL, NULL);
+  CfutFuture *item;
+  Heard heard;
+  int n_gone = 0;
+
+  heard_begin (&heard);
+  while ((item = cfut_map_next (map, -1, NULL, NULL)) != NULL)
+    {
+      g_assert_cmpint (cfut_future_get_state (item), ==, CFUT_STATE_REJECTED);
+      drop_and_await (item);
+    }
+  test_watch_gone (map, &n_gone);
+  g_object_unref (map);
+  test_iterate_until (NULL, g_atomic_int_get (&n_gone) == 1);
+  g_assert_cmpuint (heard_n (&heard), ==, 0);
+  heard_end (&heard);
+}
+
 /* Guarantee 10: a promise that is dropped fails, and so does a task after a shutdown: nobody saw either. */
 static void
 test_unobserved_abandoned_and_shut_down (void)
@@ -208,6 +289,11 @@ typedef enum {
   SEEN_BY_GROUP_NEXT,
   SEEN_BY_GROUP_NEXT_ASYNC,
   SEEN_BY_GROUP_HANDLER,
+  SEEN_BY_CHAIN,
+  SEEN_BY_RECOVER,
+  SEEN_BY_ALL,
+  SEEN_BY_ANY,
+  SEEN_BY_RACE,
   N_SEEN
 } SeenBy;
 
@@ -220,6 +306,27 @@ on_next (GObject      *group,
 
   g_assert_nonnull (future);
   *(int *) user_data = 1;
+}
+
+static CfutFuture *
+instead_func (CfutFuture  *settled,
+              gpointer     instead,
+              GError     **error)
+{
+  return g_object_ref (instead);
+}
+
+/* Who goes on with it has seen it; what that came to is seen here. */
+static void
+see_combined (CfutFuture *combined,
+              CfutState   state)
+{
+  g_autoptr (GError) error = NULL;
+
+  test_assert_settles (combined, state);
+  error = cfut_future_dup_error (combined);
+  g_assert_true ((error != NULL) == (state == CFUT_STATE_REJECTED));
+  drop_and_await (combined);
 }
 
 static void
@@ -286,6 +393,27 @@ look_at (CfutFuture *future,
       cfut_group_add (group, future);
       test_iterate_until (NULL, g_atomic_int_get (&n_calls) == 1);
       cfut_group_remove (group, future);
+      return;
+    case SEEN_BY_CHAIN:
+      see_combined (cfut_future_chain (future, instead_func, NULL, NULL), CFUT_STATE_REJECTED);
+      return;
+    case SEEN_BY_RECOVER:
+      {
+        g_autoptr (CfutPromise) promise = cfut_promise_new ();
+
+        cfut_promise_resolve (promise, NULL);
+        see_combined (cfut_future_recover (future, instead_func, cfut_promise_get_future (promise), NULL),
+                      CFUT_STATE_RESOLVED);
+        return;
+      }
+    case SEEN_BY_ALL:
+      see_combined (cfut_future_all (&future, 1), CFUT_STATE_REJECTED);
+      return;
+    case SEEN_BY_ANY:
+      see_combined (cfut_future_any (&future, 1), CFUT_STATE_REJECTED);
+      return;
+    case SEEN_BY_RACE:
+      see_combined (cfut_future_race (&future, 1), CFUT_STATE_REJECTED);
       return;
     case N_SEEN:
     default:
@@ -653,6 +781,9 @@ main (int   argc,
   g_test_add_func ("/cfut/debug/unobserved-reported-with-name", test_unobserved_reported_with_name);
   g_test_add_func ("/cfut/debug/unobserved-task-named-by-function",
                    test_unobserved_task_named_by_function);
+  g_test_add_func ("/cfut/debug/unobserved-named-by-users-function",
+                   test_unobserved_named_by_users_function);
+  g_test_add_func ("/cfut/debug/observed-by-map-next", test_observed_by_map_next);
   g_test_add_func ("/cfut/debug/unobserved-abandoned-and-shut-down",
                    test_unobserved_abandoned_and_shut_down);
   g_test_add_func ("/cfut/debug/unobserved-in-spite-of-wait", test_unobserved_in_spite_of_wait);
