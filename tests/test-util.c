@@ -139,6 +139,29 @@ test_place_callback (CfutFuture *settled,
   test_place_note (place);
 }
 
+void
+test_place_done (CfutFuture *future,
+                 TestPlace  *place)
+{
+  test_place_note (place);
+}
+
+void
+test_place_notify (GObject    *object,
+                   GParamSpec *pspec,
+                   TestPlace  *place)
+{
+  test_place_note (place);
+}
+
+void
+test_place_async (GObject      *source,
+                  GAsyncResult *result,
+                  gpointer      place)
+{
+  test_place_note (place);
+}
+
 int
 test_place_get_n (TestPlace *place)
 {
@@ -395,6 +418,42 @@ test_assert_holds (CfutFuture *future,
     }
 
   g_assert_null (cfut_future_dup_error (future));
+}
+
+CfutPromise *
+test_promise_in_state (CfutState state)
+{
+  g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_EXISTS, "it exists");
+  CfutPromise *promise = cfut_promise_new ();
+
+  switch (state)
+    {
+    case CFUT_STATE_PENDING:
+      break;
+    case CFUT_STATE_RUNNING:
+      g_assert_true (cfut_promise_set_running (promise));
+      break;
+    case CFUT_STATE_RESOLVED:
+      g_assert_true (cfut_promise_resolve_int64 (promise, 7));
+      break;
+    case CFUT_STATE_REJECTED:
+      g_assert_true (cfut_promise_reject (promise, error));
+      break;
+    case CFUT_STATE_CANCELLED:
+      g_assert_true (cfut_future_cancel (cfut_promise_get_future (promise)));
+      break;
+    default:
+      g_assert_not_reached ();
+    }
+
+  return promise;
+}
+
+gpointer
+test_promise_resolve (gpointer promise)
+{
+  g_assert_true (cfut_promise_resolve_int64 (promise, 1));
+  return NULL;
 }
 
 void

@@ -53,6 +53,14 @@ typedef struct {
 void     test_place_note       (gpointer     place);       /* fits GDestroyNotify */
 void     test_place_callback   (CfutFuture  *settled,      /* fits CfutCallback */
                                 gpointer     place);
+void     test_place_done       (CfutFuture  *future,       /* a handler of `done` */
+                                TestPlace   *place);
+void     test_place_notify     (GObject     *object,       /* a handler of `notify` */
+                                GParamSpec  *pspec,
+                                TestPlace   *place);
+void     test_place_async      (GObject     *source,       /* fits GAsyncReadyCallback */
+                                GAsyncResult *result,
+                                gpointer     place);
 int      test_place_get_n      (TestPlace   *place);
 void     test_place_assert_here (TestPlace  *place,
                                  int         n_calls);
@@ -136,6 +144,11 @@ gboolean test_ask_getter    (CfutFuture *future,
                              TestKind    kind,
                              gint64      timeout_usec,
                              GError    **error);
+
+/* A promise (transfer full) whose future is in that state: of 7, or an error of its own. */
+CfutPromise *test_promise_in_state (CfutState state);
+/* Resolves it with 1; fits GThreadFunc. */
+gpointer     test_promise_resolve  (gpointer  promise);
 
 /* Expects that what comes until g_test_assert_expected_messages () complains about an argument. */
 void test_expect_critical  (void);
