@@ -8,7 +8,8 @@
  *   0 ........ n_taken ........ n_submitted ........ n_end
  *   handed out |   the slots    |   do not exist yet   |
  *
- * There is no thread that feeds it: whoever takes an item submits what there is room for then.
+ * There is no thread that feeds it: whoever takes an item (cfut-map-next.c) submits what there is room for
+ * then.
  *
  * Threads: any. Items belong to the owner of the map, whoever submits them.
  * Locks: the map's lock guards all that is not immutable. Nothing is submitted, settled, or let go under it.
@@ -16,20 +17,13 @@
  *   source, until all is submitted or the map is cancelled.
  * Invariants:
  * 1. n_taken <= n_submitted <= n_end, and n_submitted - n_taken <= buffer_size.
- * 2. One thread at a time submits. While the first item is with it, others wait for `published`.
- * 3. An item is taken in the step in which it is found settled, so a wait that ends first has lost
- *    nothing.
- * 4. The map holds no task's data and no item holds the map: it may be dropped at any time.
- * Not here: how items become tasks (cfut-map-submit.c), ranges (cfut-map-range.c). */
+ * 2. One thread at a time submits; it resolves `published` when it has something to show.
+ * 3. The map holds no task's data and no item holds the map: it may be dropped at any time.
+ * Not here: taking items and waiting for them (cfut-map-next.c), how they become tasks (cfut-map-submit.c),
+ * ranges (cfut-map-range.c). */
 
-#include <glib/gi18n-lib.h>
-
-#include "core/cfut-lock-private.h"
-#include "core/cfut-pool-private.h"
-#include "core/cfut-waiter-private.h"
 #include "cfut-future-private.h"
-#include "cfut-map-private.h"
-#include "cfut-promise.h"
+#include "cfut-map-struct-private.h"
 
 #define BUFFER_AT_LEAST 16
 #define BUFFER_PER_WORKER 2
@@ -62,62 +56,16 @@
  * Since: 1.0
  */
 
-typedef struct _MapSlot MapSlot;
-
-/* An item that was submitted, and not taken. */
-struct _MapSlot {
-  MapSlot *next;
-  CfutFuture *item;
-  CfutFuture *chunk;  /* (nullable): what runs it, if that is not the item itself */
-};
-
-struct _CfutMap {
-  GObject parent_instance;
-
-  /* Immutable once made */
-  guint64 n_items;
-  guint buffer_size;
-  guint chunk_size;
-  gint64 made_usec;
-
-  GMutex lock;
-
-  /* Guarded by the lock */
-  CfutMapSource *source;   /* (nullable): until nothing is left to submit */
-  guint64 n_submitted;
-  guint64 n_taken;
-  guint64 n_end;           /* n_items, until it is cancelled */
-  MapSlot *slots;
-  MapSlot *last;
-  gboolean submitting;
-  gboolean cancelled;
-  CfutPromise *published;  /* (nullable): kept when the one that submits has something to show */
-  gint64 timeout_usec;
-};
-
 G_DEFINE_FINAL_TYPE (CfutMap, cfut_map, G_TYPE_OBJECT)
 
-static inline void
-map_lock (CfutMap *self)
-{
-  cfut_lock (&self->lock, CFUT_LOCK_MAP);
-}
-
-static inline void
-map_unlock (CfutMap *self)
-{
-  g_assert (self->n_taken <= self->n_submitted && self->n_submitted <= self->n_end);
-  cfut_unlock (&self->lock, CFUT_LOCK_MAP);
-}
-
-static void
-slot_free (MapSlot *slot)
+void
+cfut_map_slot_free (CfutMapSlot *slot)
 {
   if (slot->item != NULL)
     cfut_future_release (slot->item);
   if (slot->chunk != NULL)
     cfut_future_release (slot->chunk);
-  g_slice_free (MapSlot, slot);
+  g_slice_free (CfutMapSlot, slot);
 }
 
 /* How many of the next items to submit at once: a whole chunk or none. */
@@ -136,18 +84,18 @@ map_steal_spent_source_locked (CfutMap *self)
 }
 
 /* A chain of slots, in order; takes @items over. */
-static MapSlot *
-slots_new (CfutFuture **items,
-           guint        n,
-           CfutFuture  *chunk,
-           MapSlot    **last)
+static CfutMapSlot *
+slots_new (CfutFuture  **items,
+           guint         n,
+           CfutFuture   *chunk,
+           CfutMapSlot **last)
 {
-  MapSlot *first = NULL;
+  CfutMapSlot *first = NULL;
 
   *last = NULL;
   for (guint i = n; i-- > 0;)
     {
-      MapSlot *slot = g_slice_new (MapSlot);
+      CfutMapSlot *slot = g_slice_new (CfutMapSlot);
 
       slot->next = first;
       slot->item = items[i];
@@ -161,15 +109,15 @@ slots_new (CfutFuture **items,
 }
 
 /* For the copy of a chain that is worked on outside the lock. */
-static MapSlot *
-slots_copy (MapSlot *slots)
+static CfutMapSlot *
+slots_copy (CfutMapSlot *slots)
 {
-  MapSlot *first = NULL;
-  MapSlot **link = &first;
+  CfutMapSlot *first = NULL;
+  CfutMapSlot **link = &first;
 
   for (; slots != NULL; slots = slots->next)
     {
-      MapSlot *slot = g_slice_new (MapSlot);
+      CfutMapSlot *slot = g_slice_new (CfutMapSlot);
 
       slot->next = NULL;
       slot->item = g_object_ref (slots->item);
@@ -182,7 +130,7 @@ slots_copy (MapSlot *slots)
 }
 
 static void
-slots_cancel (MapSlot *slots)
+slots_cancel (CfutMapSlot *slots)
 {
   for (; slots != NULL; slots = slots->next)
     {
@@ -194,31 +142,31 @@ slots_cancel (MapSlot *slots)
 }
 
 static void
-slots_drop (MapSlot *slots)
+slots_drop (CfutMapSlot *slots)
 {
-  for (MapSlot *slot = slots; slot != NULL; slot = slot->next)
+  for (CfutMapSlot *slot = slots; slot != NULL; slot = slot->next)
     cfut_future_cancel_pending (slot->chunk != NULL ? slot->chunk : slot->item);
 
   while (slots != NULL)
     {
-      MapSlot *slot = slots;
+      CfutMapSlot *slot = slots;
 
       slots = slot->next;
       if (slot->chunk != NULL)
         cfut_future_cancel_pending (slot->item);
-      slot_free (slot);
+      cfut_map_slot_free (slot);
     }
 }
 
 static void
-slots_free (MapSlot *slots)
+slots_free (CfutMapSlot *slots)
 {
   while (slots != NULL)
     {
-      MapSlot *slot = slots;
+      CfutMapSlot *slot = slots;
 
       slots = slot->next;
-      slot_free (slot);
+      cfut_map_slot_free (slot);
     }
 }
 
@@ -232,16 +180,16 @@ map_submit (CfutMap       *self,
   CfutFuture *one;
   CfutFuture **items = n > 1 ? g_new (CfutFuture *, n) : &one;
   CfutFuture *chunk = cfut_map_source_submit (source, first, n, items);
-  MapSlot *slots;
-  MapSlot *last;
-  MapSlot *late = NULL;
+  CfutMapSlot *slots;
+  CfutMapSlot *last;
+  CfutMapSlot *late = NULL;
   CfutPromise *published;
 
   slots = slots_new (items, n, chunk, &last);
   if (chunk != NULL)
     cfut_future_release (chunk);
 
-  map_lock (self);
+  cfut_map_lock (self);
   if (self->slots == NULL)
     self->slots = slots;
   else
@@ -250,7 +198,7 @@ map_submit (CfutMap       *self,
   published = g_steal_pointer (&self->published);
   if (self->cancelled)
     late = slots_copy (slots);
-  map_unlock (self);
+  cfut_map_unlock (self);
 
   /* Cancelled meanwhile. */
   slots_cancel (late);
@@ -264,15 +212,14 @@ map_submit (CfutMap       *self,
     g_free (items);
 }
 
-/* Fills the buffer, unless somebody is at it. */
-static void
-map_top_up (CfutMap *self)
+void
+cfut_map_top_up (CfutMap *self)
 {
   CfutMapSource *source = NULL;
   CfutMapSource *spent;
   guint n = 0;
 
-  map_lock (self);
+  cfut_map_lock (self);
   if (self->source != NULL && !self->submitting && (n = map_room_locked (self)) > 0)
     {
       source = (CfutMapSource *) cfut_map_data_ref (&self->source->data);
@@ -284,126 +231,21 @@ map_top_up (CfutMap *self)
       guint64 first = self->n_submitted;
 
       self->n_submitted += n;
-      map_unlock (self);
+      cfut_map_unlock (self);
       map_submit (self, source, first, n);
-      map_lock (self);
+      cfut_map_lock (self);
       n = map_room_locked (self);
     }
 
   if (source != NULL)
     self->submitting = FALSE;
   spent = map_steal_spent_source_locked (self);
-  map_unlock (self);
+  cfut_map_unlock (self);
 
   if (source != NULL)
     cfut_map_data_unref (&source->data);
   if (spent != NULL)
     cfut_map_data_unref (&spent->data);
-}
-
-/* What to wait for until the first item has settled. A worker that waits for an item which is not
- * itself in a queue waits for what is, as that is what it may run. */
-static CfutFuture *
-slot_get_target (MapSlot *slot)
-{
-  if (slot->chunk != NULL && cfut_pool_get_current () != NULL &&
-      cfut_future_get_state (slot->chunk) == CFUT_STATE_PENDING)
-    return slot->chunk;
-
-  return slot->item;
-}
-
-/* TRUE: @item was taken, or is NULL at the end. FALSE: wait for @target, or look again if that is NULL. */
-static gboolean
-map_take (CfutMap     *self,
-          CfutFuture **item,
-          CfutFuture **target)
-{
-  MapSlot *taken = NULL;
-  gboolean ended = FALSE;
-
-  *item = *target = NULL;
-
-  map_lock (self);
-  if (self->slots != NULL)
-    {
-      if (cfut_future_is_settled (self->slots->item))
-        {
-          taken = self->slots;
-          self->slots = taken->next;
-          self->n_taken++;
-        }
-      else
-        {
-          *target = g_object_ref (slot_get_target (self->slots));
-        }
-    }
-  else if (self->submitting)
-    {
-      if (self->published == NULL)
-        self->published = cfut_promise_new ();
-      *target = g_object_ref (cfut_promise_get_future (self->published));
-    }
-  else
-    {
-      ended = self->n_submitted == self->n_end;
-    }
-  map_unlock (self);
-
-  if (taken != NULL)
-    {
-      *item = g_steal_pointer (&taken->item);
-      slot_free (taken);
-      cfut_future_observe (*item);
-    }
-
-  return taken != NULL || ended;
-}
-
-/* The earlier of the caller's and the map's. */
-static gint64
-map_limit_deadline (CfutMap *self,
-                    gint64   deadline_usec)
-{
-  gint64 timeout_usec;
-
-  map_lock (self);
-  timeout_usec = self->timeout_usec;
-  map_unlock (self);
-
-  if (timeout_usec < 0 || timeout_usec > G_MAXINT64 - self->made_usec)
-    return deadline_usec;
-
-  return MIN (deadline_usec, self->made_usec + timeout_usec);
-}
-
-static gint64
-timeout_until (gint64 deadline_usec)
-{
-  if (deadline_usec == CFUT_NO_DEADLINE)
-    return -1;
-
-  return MAX (deadline_usec - g_get_monotonic_time (), 0);
-}
-
-/* Takes an item and fills its place. Returns as map_take. */
-static gboolean
-map_step (CfutMap     *self,
-          CfutFuture **item,
-          CfutFuture **target)
-{
-  gboolean over;
-
-  do
-    {
-      map_top_up (self);
-      over = map_take (self, item, target);
-    }
-  while (!over && *target == NULL);
-
-  if (*item != NULL)
-    map_top_up (self);
-  return over;
 }
 
 static void
@@ -463,7 +305,7 @@ map_new (CfutExecutor *executor,
   self->source = cfut_map_source_new (core, executor, request);
   cfut_map_data_unref (&core->data);
 
-  map_top_up (self);
+  cfut_map_top_up (self);
   return self;
 }
 
@@ -633,200 +475,6 @@ cfut_executor_map_array (CfutExecutor     *self,
 }
 
 /**
- * cfut_map_next:
- * @self: a map
- * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
- * @cancellable: (nullable): ends the wait, not the items
- * @error: return location for an error
- *
- * Hands out the future of the next item, in order, and waits for it to settle if need be.
- *
- * How the item fared is for the future to tell: an item that failed ends neither the map nor the others.
- * %NULL without an error is the end.
- *
- * May be called on any thread, by several at once; each item goes to one of them. It blocks: in the
- * thread of a main loop use [method@Cfut.Map.next_async]. The place of what is taken is filled on this
- * thread.
- *
- * Errors: %G_IO_ERROR_TIMED_OUT when the item has not settled in time, be it that of this call or
- * [method@Cfut.Map.set_timeout_usec]; %G_IO_ERROR_CANCELLED; %CFUT_FUTURE_ERROR_DEADLOCK when an item waits
- * for itself so. Then nothing was taken, and the map may be asked again.
- *
- * Returns: (transfer full) (nullable): the settled future of the next item; %NULL at the end, and
- *   with @error set
- *
- * Since: 1.0
- */
-CfutFuture *
-cfut_map_next (CfutMap       *self,
-               gint64         timeout_usec,
-               GCancellable  *cancellable,
-               GError       **error)
-{
-  CfutFuture *target;
-  CfutFuture *item;
-  gint64 deadline;
-
-  g_return_val_if_fail (CFUT_IS_MAP (self), NULL);
-  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  if (g_cancellable_is_cancelled (cancellable))
-    {
-      cfut_set_wake_error (error, CFUT_WAKE_CANCELLED);
-      return NULL;
-    }
-
-  deadline = map_limit_deadline (self, cfut_deadline_from_timeout (timeout_usec));
-  while (!map_step (self, &item, &target))
-    {
-      gboolean settled = cfut_future_wait (target, timeout_until (deadline), cancellable, error);
-
-      cfut_future_release (target);
-      if (!settled)
-        return NULL;
-    }
-
-  /* On the owner's thread it lets go of what was delivered. */
-  if (item != NULL)
-    cfut_future_wait (item, 0, NULL, NULL);
-  return item;
-}
-
-static void on_target_settled (GObject      *object,
-                               GAsyncResult *result,
-                               gpointer      data);
-
-/* Ends the task, which it takes over, or goes on waiting. */
-static void
-map_next_go_on (CfutMap *self,
-                GTask   *task)
-{
-  GCancellable *cancellable = g_task_get_cancellable (task);
-  gint64 deadline = *(gint64 *) g_task_get_task_data (task);
-  CfutWake wake = CFUT_WAKE_CANCELLED;
-  CfutFuture *item = NULL;
-  CfutFuture *target = NULL;
-  GError *error = NULL;
-  gboolean over = FALSE;
-
-  if (!g_cancellable_is_cancelled (cancellable))
-    {
-      wake = CFUT_WAKE_TIMED_OUT;
-      over = map_step (self, &item, &target);
-    }
-
-  if (over)
-    {
-      g_task_return_pointer (task, item, (GDestroyNotify) cfut_future_release);
-    }
-  else if (target != NULL && timeout_until (deadline) != 0)
-    {
-      cfut_future_wait_async (target, timeout_until (deadline), cancellable, on_target_settled,
-                              g_object_ref (task));
-    }
-  else
-    {
-      cfut_set_wake_error (&error, wake);
-      g_task_return_error (task, error);
-    }
-
-  if (target != NULL)
-    cfut_future_release (target);
-  g_object_unref (task);
-}
-
-static void
-on_target_settled (GObject      *object,
-                   GAsyncResult *result,
-                   gpointer      data)
-{
-  GTask *task = data;
-  GMainContext *context = g_task_get_context (task);
-  GError *error = NULL;
-
-  if (!cfut_future_wait_finish (CFUT_FUTURE (object), result, &error))
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-      return;
-    }
-
-  /* A loop need not have made its context the thread's default one; the next wait is to end here too. */
-  g_main_context_push_thread_default (context);
-  map_next_go_on (g_task_get_source_object (task), task);
-  g_main_context_pop_thread_default (context);
-}
-
-/**
- * cfut_map_next_async:
- * @self: a map
- * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
- * @cancellable: (nullable): ends the wait, not the items
- * @callback: (scope async) (closure user_data): called when it is over
- * @user_data: data for @callback
- *
- * Waits for the next item without blocking; [method@Cfut.Map.next] otherwise.
- *
- * May be called on any thread; @callback is called on the thread-default main context of this call. Several
- * may be under way: items are handed out in order, but which call gets which is not certain. The map
- * lives until then.
- *
- * Since: 1.0
- */
-void
-cfut_map_next_async (CfutMap             *self,
-                     gint64               timeout_usec,
-                     GCancellable        *cancellable,
-                     GAsyncReadyCallback  callback,
-                     gpointer             user_data)
-{
-  GTask *task;
-  gint64 *deadline;
-
-  g_return_if_fail (CFUT_IS_MAP (self));
-  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, cfut_map_next_async);
-  g_task_set_name (task, "[cfut] map next");
-  /* What was taken is returned, and not dropped as cancelled. */
-  g_task_set_check_cancellable (task, FALSE);
-  deadline = g_new (gint64, 1);
-  *deadline = map_limit_deadline (self, cfut_deadline_from_timeout (timeout_usec));
-  g_task_set_task_data (task, deadline, g_free);
-
-  map_next_go_on (self, task);
-}
-
-/**
- * cfut_map_next_finish:
- * @self: a map
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Cfut.Map.next_async].
- *
- * Errors: those of [method@Cfut.Map.next].
- *
- * Returns: (transfer full) (nullable): the settled future of the next item; %NULL at the end, and
- *   with @error set
- *
- * Since: 1.0
- */
-CfutFuture *
-cfut_map_next_finish (CfutMap       *self,
-                      GAsyncResult  *result,
-                      GError       **error)
-{
-  g_return_val_if_fail (CFUT_IS_MAP (self), NULL);
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-/**
  * cfut_map_cancel:
  * @self: a map
  *
@@ -842,16 +490,16 @@ void
 cfut_map_cancel (CfutMap *self)
 {
   CfutMapSource *source;
-  MapSlot *slots;
+  CfutMapSlot *slots;
 
   g_return_if_fail (CFUT_IS_MAP (self));
 
-  map_lock (self);
+  cfut_map_lock (self);
   self->cancelled = TRUE;
   self->n_end = self->n_submitted;
   source = g_steal_pointer (&self->source);
   slots = slots_copy (self->slots);
-  map_unlock (self);
+  cfut_map_unlock (self);
 
   slots_cancel (slots);
   slots_free (slots);
@@ -878,9 +526,9 @@ cfut_map_set_timeout_usec (CfutMap *self,
 {
   g_return_if_fail (CFUT_IS_MAP (self));
 
-  map_lock (self);
+  cfut_map_lock (self);
   self->timeout_usec = MAX (timeout_usec, -1);
-  map_unlock (self);
+  cfut_map_unlock (self);
 }
 
 /**
@@ -900,9 +548,9 @@ cfut_map_get_timeout_usec (CfutMap *self)
 
   g_return_val_if_fail (CFUT_IS_MAP (self), -1);
 
-  map_lock (self);
+  cfut_map_lock (self);
   timeout_usec = self->timeout_usec;
-  map_unlock (self);
+  cfut_map_unlock (self);
 
   return timeout_usec;
 }
@@ -943,9 +591,9 @@ cfut_map_get_n_taken (CfutMap *self)
 
   g_return_val_if_fail (CFUT_IS_MAP (self), 0);
 
-  map_lock (self);
+  cfut_map_lock (self);
   n_taken = self->n_taken;
-  map_unlock (self);
+  cfut_map_unlock (self);
 
   return n_taken;
 }
