@@ -4,17 +4,19 @@
 
 /* Combinators: one future for several, settled by the first that decides.
  *
- * Each input has a part: a node in the list of that future. The part that decides settles the combined future and
- * takes the other nodes out again, so that nothing is left behind with inputs that go on for long.
+ * Each input has a part: a node in the list of that future. The part that decides settles the
+ * combined future and takes the other nodes out again, so that nothing is left behind with inputs
+ * that go on for long.
  *
  * Threads: any. Parts act on the threads that settle the inputs.
  * Locks: none of its own.
- * Owns: the parts, with a reference on each input, and one on itself: all are let go when no node stands in a
- *   list any more and nobody walks the parts.
+ * Owns: the parts, with a reference on each input, and one on itself: all are let go when no node
+ *   stands in a list any more and nobody walks the parts.
  * Invariants:
- * 1. `n_uses` counts the nodes in lists and those who walk the parts; at zero the parts go, and it never
- *    rises from there.
- * 2. Nodes are taken out once: by whoever comes second of the one that settles, and the one that adds.
+ * 1. `n_uses` counts the nodes in lists and those who walk the parts; at zero the parts go, and it
+ *    never rises from there.
+ * 2. Nodes are taken out once: by whoever comes second of the one that settles, and the one that
+ *    adds.
  * 3. `n_left` counts the inputs that may decide yet; who takes the last one decides.
  * Not here: combined futures that are inputs of others, in any depth (cfut-follow.c). */
 
@@ -292,17 +294,18 @@ are_futures (CfutFuture **futures,
 
 /**
  * cfut_future_all:
- * @futures: (array length=n_futures) (nullable) (transfer none): the futures; one may be there several times
+ * @futures: (array length=n_futures) (nullable) (transfer none): the futures; one may be there
+ *   several times
  * @n_futures: how many there are
  *
  * Waits for several futures as one, until all are resolved.
  *
- * The new future is resolved, without a value, when all of @futures are; their values are read from them. It is
- * rejected or cancelled like the first of them that is; the others go on. Of no futures it is resolved at
- * once.
+ * The new future is resolved, without a value, when all of @futures are; their values are read from
+ * them. It is rejected or cancelled like the first of them that is; the others go on. Of no futures
+ * it is resolved at once.
  *
- * It belongs to the caller's thread-default main context. Cancelling it cancels all of @futures. Their failures count
- * as seen. May be called on any thread.
+ * It belongs to the caller's thread-default main context. Cancelling it cancels all of @futures.
+ * Their failures count as seen. May be called on any thread.
  *
  * Returns: (transfer full): a new future
  *
@@ -319,17 +322,18 @@ cfut_future_all (CfutFuture **futures,
 
 /**
  * cfut_future_any:
- * @futures: (array length=n_futures) (nullable) (transfer none): the futures; one may be there several times
+ * @futures: (array length=n_futures) (nullable) (transfer none): the futures; one may be there
+ *   several times
  * @n_futures: how many there are
  *
  * Waits for several futures as one, until any of them is resolved.
  *
- * The new future is resolved with the value of the first that is; the others go on. When all have failed, it is
- * rejected with the domain and code of the first in @futures that was rejected, and a message that says
- * how many there were; or it is cancelled, if all of them were.
+ * The new future is resolved with the value of the first that is; the others go on. When all have
+ * failed, it is rejected with the domain and code of the first in @futures that was rejected, and a
+ * message that says how many there were; or it is cancelled, if all of them were.
  *
- * It belongs to the caller's thread-default main context. Cancelling it cancels all of @futures. Their failures count
- * as seen. May be called on any thread.
+ * It belongs to the caller's thread-default main context. Cancelling it cancels all of @futures.
+ * Their failures count as seen. May be called on any thread.
  *
  * Errors: also %G_IO_ERROR_INVALID_ARGUMENT, at once, when there are no futures.
  *
@@ -348,7 +352,8 @@ cfut_future_any (CfutFuture **futures,
 
 /**
  * cfut_future_race:
- * @futures: (array length=n_futures) (nullable) (transfer none): the futures; one may be there several times
+ * @futures: (array length=n_futures) (nullable) (transfer none): the futures; one may be there
+ *   several times
  * @n_futures: how many there are
  *
  * Waits for several futures as one, until any of them has settled.
@@ -356,8 +361,8 @@ cfut_future_any (CfutFuture **futures,
  * The new future settles like the first of them, be that resolved, rejected or cancelled; of those
  * that have settled already, like the first in @futures. The others go on.
  *
- * It belongs to the caller's thread-default main context. Cancelling it cancels all of @futures. Their failures count
- * as seen. May be called on any thread.
+ * It belongs to the caller's thread-default main context. Cancelling it cancels all of @futures.
+ * Their failures count as seen. May be called on any thread.
  *
  * Errors: also %G_IO_ERROR_INVALID_ARGUMENT, at once, when there are no futures.
  *

@@ -2,12 +2,13 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The table of live futures, which is kept with CFUT_DEBUG=futures or states, and what is traced of them.
+/* The table of live futures, which is kept with CFUT_DEBUG=futures or states, and what is traced of
+ * them.
  *
  * Threads: any.
- * Locks: futures_lock guards the table. It comes before all others: under it the lock of a cell is taken, to
- *   read what a future shows. A future leaves the table as the first thing in its finalisation, so what is in the
- *   table while the lock is held has all that it needs to be shown.
+ * Locks: futures_lock guards the table. It comes before all others: under it the lock of a cell is
+ *   taken, to read what a future shows. A future leaves the table as the first thing in its
+ *   finalisation, so what is in the table while the lock is held has all that it needs to be shown.
  * Owns: the table and its entries, no future.
  * Invariants:
  * 1. With neither key the table is never made.
@@ -264,12 +265,13 @@ cfut_future_debug_settled (CfutFuture *self,
 /**
  * cfut_debug_dump_futures:
  *
- * Describes all futures that are alive, for a person to read, one in a line: its number, state, age, progress, how
- * many groups and chains (links), waits and callbacks hang on it, the thread that runs or ran it, and its name or
- * function. The form may change at any time.
+ * Describes all futures that are alive, for a person to read, one in a line: its number, state,
+ * age, progress, how many groups and chains (links), waits and callbacks hang on it, the thread
+ * that runs or ran it, and its name or function. The form may change at any time.
  *
- * Futures are only kept track of when the environment variable `CFUT_DEBUG` has `futures` (or `states`, or `all`) in
- * it when the library is loaded; without it the text says so. May be called on any thread.
+ * Futures are only kept track of when the environment variable `CFUT_DEBUG` has `futures` (or
+ * `states`, or `all`) in it when the library is loaded; without it the text says so. May be called
+ * on any thread.
  *
  * Returns: (transfer full): the text
  *
@@ -287,8 +289,8 @@ cfut_debug_dump_futures (void)
 /**
  * cfut_debug_get_n_futures:
  *
- * Counts the futures that are alive, where they are kept track of: see [func@Cfut.debug_dump_futures]. May be called on
- * any thread.
+ * Counts the futures that are alive, where they are kept track of: see
+ * [func@Cfut.debug_dump_futures]. May be called on any thread.
  *
  * Returns: how many there are; 0 where that is not known
  *

@@ -29,8 +29,8 @@ G_BEGIN_DECLS
  * @CFUT_FUTURE_ERROR_ABANDONED: whoever was to settle the future dropped it: a promise or a
  *   [struct@Cfut.Work] was finalised unsettled
  * @CFUT_FUTURE_ERROR_SHUT_DOWN: the executor takes no more work
- * @CFUT_FUTURE_ERROR_DEADLINE: a deadline of the future's own passed before it was started, or before it
- *   ended
+ * @CFUT_FUTURE_ERROR_DEADLINE: a deadline of the future's own passed before it was started, or
+ *   before it ended
  * @CFUT_FUTURE_ERROR_DEADLOCK: the wait can never end, as it waits for its own thread
  * @CFUT_FUTURE_ERROR_BROKEN: the executor cannot run anything, for example as no thread
  *   could be made

@@ -2,15 +2,17 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What limits an executor: how much may wait in it, how fast it starts tasks, and whether it does at all.
+/* What limits an executor: how much may wait in it, how fast it starts tasks, and whether it does
+ * at all.
  *
  * Threads: any. What waits in a main loop ends on the thread-default context of its caller.
- * Locks: sources_lock, as in cfut-wait.c: it guards the sources of waits, and comes before a GMainContext's own.
- * Owns: an AsyncRoom is held by the room's line, or the delivery queue after it, and by its source. The GTask in it
- *   holds the executor.
+ * Locks: sources_lock, as in cfut-wait.c: it guards the sources of waits, and comes before a
+ *   GMainContext's own.
+ * Owns: an AsyncRoom is held by the room's line, or the delivery queue after it, and by its source.
+ *   The GTask in it holds the executor.
  * Invariants:
- * 1. Exactly one of two ends an AsyncRoom: the item that who made room has queued, or the source when it
- *    has got the wait out of the line.
+ * 1. Exactly one of two ends an AsyncRoom: the item that who made room has queued, or the source
+ *    when it has got the wait out of the line.
  * 2. An executor that nobody limits has neither a room nor a gate, and pays nothing for them.
  * Not here: rooms and gates (core/), and what a submission does without room (cfut-executor.c). */
 
@@ -179,8 +181,8 @@ async_room_make_source (AsyncRoom    *self,
  * @max_pending: how many tasks may wait to be started; 0 for no limit
  *
  * Limits how many tasks may wait to be started. A submission beyond that is rejected with
- * %CFUT_FUTURE_ERROR_QUEUE_FULL, or blocks, as its [class@Cfut.Request] says. What was submitted before the first limit
- * was set does not count.
+ * %CFUT_FUTURE_ERROR_QUEUE_FULL, or blocks, as its [class@Cfut.Request] says. What was submitted
+ * before the first limit was set does not count.
  *
  * Since: 1.0
  */
@@ -235,8 +237,8 @@ cfut_executor_get_max_pending (CfutExecutor *self)
  * @self: an executor
  * @max_bytes: how many bytes the tasks that wait may be said to hold; 0 for no limit
  *
- * Limits how much waiting tasks may hold, by the sizes that their requests give. One task that is larger
- * than the limit is taken when no other waits.
+ * Limits how much waiting tasks may hold, by the sizes that their requests give. One task that is
+ * larger than the limit is taken when no other waits.
  *
  * Since: 1.0
  */
@@ -293,11 +295,12 @@ cfut_executor_get_max_pending_bytes (CfutExecutor *self)
  * @cancellable: (nullable): ends the wait
  * @error: return location for an error
  *
- * Blocks until the executor's limits have room for another task. The room is not kept for the caller: other threads
- * may submit first. Without a limit it returns at once.
+ * Blocks until the executor's limits have room for another task. The room is not kept for the
+ * caller: other threads may submit first. Without a limit it returns at once.
  *
- * Errors: %G_IO_ERROR_TIMED_OUT, %G_IO_ERROR_CANCELLED, and %CFUT_FUTURE_ERROR_SHUT_DOWN when the executor takes no
- * more work. %CFUT_FUTURE_ERROR_DEADLOCK in a task of the executor, when no thread would be left to make room.
+ * Errors: %G_IO_ERROR_TIMED_OUT, %G_IO_ERROR_CANCELLED, and %CFUT_FUTURE_ERROR_SHUT_DOWN when the
+ * executor takes no more work. %CFUT_FUTURE_ERROR_DEADLOCK in a task of the executor, when no
+ * thread would be left to make room.
  *
  * Returns: %FALSE if the wait ended first
  *
@@ -340,8 +343,8 @@ cfut_executor_wait_ready (CfutExecutor  *self,
  * @callback: (scope async) (closure user_data): called when there is room, or the wait has ended
  * @user_data: data for @callback
  *
- * Waits like [method@Cfut.Executor.wait_ready], without blocking. @callback is called on the thread-default main
- * context of this call.
+ * Waits like [method@Cfut.Executor.wait_ready], without blocking. @callback is called on the
+ * thread-default main context of this call.
  *
  * Since: 1.0
  */
@@ -415,7 +418,8 @@ cfut_executor_wait_ready_finish (CfutExecutor  *self,
  * @self: an executor
  * @limit: (nullable): how fast tasks may be started; %NULL for no limit
  *
- * Limits how fast the executor starts tasks. No thread waits for that. Several executors may share a limit.
+ * Limits how fast the executor starts tasks. No thread waits for that. Several executors may share
+ * a limit.
  *
  * Since: 1.0
  */
@@ -474,8 +478,9 @@ executor_set_paused (CfutExecutor *self,
  * cfut_executor_pause:
  * @self: an executor
  *
- * Starts no more tasks until [method@Cfut.Executor.resume]. What runs goes on; tasks are still taken, and can be
- * cancelled. An executor that is dropped is resumed by that. May be called on any thread.
+ * Starts no more tasks until [method@Cfut.Executor.resume]. What runs goes on; tasks are still
+ * taken, and can be cancelled. An executor that is dropped is resumed by that. May be called on any
+ * thread.
  *
  * Since: 1.0
  */

@@ -46,7 +46,8 @@ CfutRoom *cfut_executor_get_room       (CfutExecutor     *self,
                                         gboolean          make);
 CfutGate *cfut_executor_get_gate       (CfutExecutor     *self,
                                         gboolean          make);
-/* cfut_room_block, where this thread may be one that is needed to make room. FALSE: it is, with @error. */
+/* cfut_room_block, where this thread may be one that is needed to make room. FALSE: it is, with
+ * @error. */
 gboolean  cfut_executor_block_for_room (CfutExecutor     *self,
                                         CfutRoom         *room,
                                         guint64           bytes,

@@ -20,11 +20,11 @@ G_DECLARE_DERIVABLE_TYPE (CfutExecutor, cfut_executor, CFUT, EXECUTOR, GObject)
 /**
  * CfutExecutorClass:
  * @parent_class: the parent class
- * @execute: takes over one piece of work (transfer full) and returns without waiting for it: sooner or later it is
- *   given to [method@Cfut.Work.run] on a thread of the implementation's choice, or to
- *   [method@Cfut.Work.reject], or dropped; called on the submitting thread
- * @shutdown: stops as [method@Cfut.Executor.shutdown] describes it; called once for each call of that,
- *   on its thread; it must not wait, as the base class does so
+ * @execute: takes over one piece of work (transfer full) and returns without waiting for it: sooner
+ *   or later it is given to [method@Cfut.Work.run] on a thread of the implementation's choice, or
+ *   to [method@Cfut.Work.reject], or dropped; called on the submitting thread
+ * @shutdown: stops as [method@Cfut.Executor.shutdown] describes it; called once for each call of
+ *   that, on its thread; it must not wait, as the base class does so
  * @get_counts: fills in how much work is pending, running and completed; called on any thread
  * @get_max_workers: tells how many functions may run at once; called on any thread
  *
@@ -141,8 +141,8 @@ gboolean cfut_executor_is_paused (CfutExecutor *self);
 /**
  * CfutExecutorScope: (skip)
  *
- * An executor that is shut down at the end of a block, which waits for all its work: the context manager of other
- * languages.
+ * An executor that is shut down at the end of a block, which waits for all its work: the context
+ * manager of other languages.
  *
  * ```c
  * g_autoptr (CfutExecutorScope) executor = cfut_thread_executor_new (0);

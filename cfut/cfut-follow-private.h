@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 typedef struct {
   CfutNodeClass base;  /* LATE, settled by cfut_follow_settled () */
 
-  /* The future that the node was added to has settled. On the settling thread, outside any lock, never
-   * inside another follow; it may settle futures, and runs nothing of a user's. */
+  /* The future that the node was added to has settled. On the settling thread, outside any lock,
+   * never inside another follow; it may settle futures, and runs nothing of a user's. */
   void (*follow) (CfutNode *node);
 } CfutFollowClass;
 

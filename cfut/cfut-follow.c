@@ -4,15 +4,16 @@
 
 /* Futures that follow other futures: how one settles as another has, however many stand in a row.
  *
- * A future that settles serves its LATE nodes last. A node that follows does not act there and then, as
- * what it settles may be followed in turn, and so on without an end: it joins a list of this
- * thread's, which the outermost of them works off.
+ * A future that settles serves its LATE nodes last. A node that follows does not act there and
+ * then, as what it settles may be followed in turn, and so on without an end: it joins a list of
+ * this thread's, which the outermost of them works off.
  *
  * Threads: any; the list is each thread's own.
  * Locks: none.
  * Owns: nothing; a node brings along what it needs.
  * Invariants:
- * 1. While a thread follows, the depth of its stack does not depend on how many futures stand in a row.
+ * 1. While a thread follows, the depth of its stack does not depend on how many futures stand in a
+ *    row.
  * 2. When the call that settled a future returns, all that follow it have acted.
  * 3. A user's DIRECT callback starts a list of its own, so what it settles is followed before it
  *    goes on.

@@ -12,13 +12,13 @@
  * Locks: the cell's lock guards `dirty` and what it tells of.
  * Owns: one reference for each presence in the queue, and one while a delayed notification waits.
  * Invariants:
- * 1. SCHEDULED is set by who pushes and cleared by who took it from the queue, in one step with the count of
- *    references that came along.
- * 2. ANNOUNCED is set once, by a loop. Reaping keeps a future that somebody else still holds, since a handler
- *    may be connected to it yet.
+ * 1. SCHEDULED is set by who pushes and cleared by who took it from the queue, in one step with the
+ *    count of references that came along.
+ * 2. ANNOUNCED is set once, by a loop. Reaping keeps a future that somebody else still holds, since
+ *    a handler may be connected to it yet.
  * 3. What runs when a loop first looks at its context is scheduled then, if anybody listens.
- * 4. Between two notifications of a running future there is a sixtieth of a second; THROTTLED says that the
- *    next has its time already.
+ * 4. Between two notifications of a running future there is a sixtieth of a second; THROTTLED says
+ *    that the next has its time already.
  * Not here: settling (cfut-future-settle.c). */
 
 #include <string.h>
@@ -273,8 +273,8 @@ future_reap (CfutFuture *self)
         return TRUE;
     }
 
-  /* Changes of one that still runs stay marked, and are shown by the next that is scheduled. One that
-   * settles meanwhile counts on us: look again. */
+  /* Changes of one that still runs stay marked, and are shown by the next that is scheduled. One
+   * that settles meanwhile counts on us: look again. */
   for (;;)
     {
       guint before = word;
@@ -373,8 +373,9 @@ cfut_future_changed (CfutFuture *self)
     }
 }
 
-/* Its function begins. Where no loop has run yet, nobody can be told, and looking for handlers is left out: it would
- * take a lock of the process's for each task. The first loop asks for all that runs then. */
+/* Its function begins. Where no loop has run yet, nobody can be told, and looking for handlers is
+ * left out: it would take a lock of the process's for each task. The first loop asks for all that
+ * runs then. */
 void
 cfut_future_started (CfutFuture *self)
 {
@@ -478,7 +479,8 @@ static const CfutItemClass release_item_class = {
   .deliver = release_deliver,
 };
 
-/* A value that was set by a running function and then is not to be the result. It is empty after. */
+/* A value that was set by a running function and then is not to be the result. It is empty
+ * after. */
 void
 cfut_future_discard_value (CfutFuture *self,
                            GValue     *value)
@@ -573,15 +575,15 @@ static const CfutNodeClass direct_node_class = {
  * @destroy: (nullable): frees @user_data; called on the owner's main context, also with
  *   %CFUT_CALLBACK_DIRECT
  *
- * Has a function called when the future has settled; if it has already, then in the next iteration of the
- * owner's main context. It is called exactly once, after the handlers of
+ * Has a function called when the future has settled; if it has already, then in the next iteration
+ * of the owner's main context. It is called exactly once, after the handlers of
  * [signal@Cfut.Future::done], in the order in which callbacks were added.
  *
  * With %CFUT_CALLBACK_DIRECT it is called on the thread that settles the future, or at once on this
  * one. Bound languages other than C, Vala and Python must not use that.
  *
- * May be called on any thread. If the owner's main context goes away before, the callback is dropped and
- * @destroy is called on the default main context.
+ * May be called on any thread. If the owner's main context goes away before, the callback is
+ * dropped and @destroy is called on the default main context.
  *
  * Since: 1.0
  */

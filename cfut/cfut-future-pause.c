@@ -8,7 +8,8 @@
  * Locks: the cell's guards the waiter of the function that is paused.
  * Owns: nothing; the waiter is on the stack of the thread that waits.
  * Invariants:
- * 1. Whoever takes the waiter out of the extra part fires it, once; only then does pause_here return.
+ * 1. Whoever takes the waiter out of the extra part fires it, once; only then does pause_here
+ *    return.
  * Not here: queues, which hold back what is paused (cfut-thread-executor.c). */
 
 #include "cfut-future-private.h"
@@ -61,10 +62,11 @@ cfut_future_pause_here (CfutFuture *self)
  *
  * Pauses the future until [method@Cfut.Future.resume].
  *
- * A task that waits in the queue of a [class@Cfut.ThreadExecutor] is not started. A function that runs stops at its
- * next [method@Cfut.Task.checkpoint]; another thread stands in for it meanwhile. Cancelling works as ever, and deadlines go on. Of
- * other futures, a promise's for example, only [method@Cfut.Future.is_paused] changes, for whoever computes them
- * to look at. May be called on any thread; has no effect on what has settled.
+ * A task that waits in the queue of a [class@Cfut.ThreadExecutor] is not started. A function that
+ * runs stops at its next [method@Cfut.Task.checkpoint]; another thread stands in for it meanwhile.
+ * Cancelling works as ever, and deadlines go on. Of other futures, a promise's for example, only
+ * [method@Cfut.Future.is_paused] changes, for whoever computes them to look at. May be called on
+ * any thread; has no effect on what has settled.
  *
  * An executor that is shut down ends only when what is paused is resumed or cancelled.
  *

@@ -72,16 +72,17 @@ struct _CfutFutureClass {
   void (*released) (CfutFuture *self);
   /* Whether that would release anything; on the owner's thread. */
   gboolean (*holds_data) (CfutFuture *self);
-  /* Settled while it stood in a queue: called under the cell's lock, to keep the accounts. What it returns, if
-   * anything, is given to after_unqueued outside of the lock. */
+  /* Settled while it stood in a queue: called under the cell's lock, to keep the accounts. What it
+   * returns, if anything, is given to after_unqueued outside of the lock. */
   gpointer (*unqueued) (CfutFuture *self);
   void (*after_unqueued) (gpointer data);
   /* May go on. */
   void (*resumed) (CfutFuture *self);
   /* (nullable): what it runs, to be named in reports, never to be called. */
   gpointer (*get_function) (CfutFuture *self);
-  /* Of a future that waits for others: cancelled, it stops waiting, and moves references on what is to be cancelled with
-   * it to the end of @upstream. Called once, on the cancelling thread, outside of locks. */
+  /* Of a future that waits for others: cancelled, it stops waiting, and moves references on what is
+   * to be cancelled with it to the end of @upstream. Called once, on the cancelling thread, outside
+   * of locks. */
   void (*cancelled) (CfutFuture *self,
                      GPtrArray  *upstream);
   /* Adds references on those futures it waits for which have this function too. On any thread. */
@@ -130,7 +131,8 @@ void        cfut_future_drop_callbacks   (CfutFuture       *self);
 void        cfut_future_discard_value    (CfutFuture       *self,
                                           GValue           *value);
 
-/* With CFUT_DEBUG, see cfut-debug.c. A running future is let go on its owner's context by _settled. */
+/* With CFUT_DEBUG, see cfut-debug.c. A running future is let go on its owner's context by
+ * _settled. */
 void        cfut_future_debug_made       (CfutFuture       *self);
 void        cfut_future_debug_gone       (CfutFuture       *self);
 void        cfut_future_debug_started    (CfutFuture       *self);
@@ -168,7 +170,8 @@ gboolean    cfut_future_settle           (CfutFuture       *self,
                                           CfutState         to,
                                           GValue           *value,
                                           GError           *error);
-/* The same out of RUNNING, by the one that runs it, with the value it has; takes over the caller's reference. */
+/* The same out of RUNNING, by the one that runs it, with the value it has; takes over the caller's
+ * reference. */
 void        cfut_future_finish_run       (CfutFuture       *self,
                                           gboolean          success,
                                           GError           *error);

@@ -9,7 +9,8 @@
  * Owns: nothing.
  * Invariants:
  * 1. A wait that ends before the future has settled is an error of the wait, never of the future.
- * 2. On the owner's thread, where no main loop runs, a wait lets go of what has settled before it returns.
+ * 2. On the owner's thread, where no main loop runs, a wait lets go of what has settled before it
+ *    returns.
  * Not here: how a future settles (cfut-future-core.c). */
 
 #include <glib/gi18n-lib.h>
@@ -23,7 +24,8 @@
 #include "cfut-value-private.h"
 #include "cfut-wait-private.h"
 
-/* On its owner's thread what it was submitted with has gone when a wait returns; and some of what is older. */
+/* On its owner's thread what it was submitted with has gone when a wait returns; and some of what
+ * is older. */
 static void
 future_waited (CfutFuture *self)
 {
@@ -39,8 +41,8 @@ future_waited (CfutFuture *self)
     cfut_owner_waited (self->owner);
 }
 
-/* Without limit, on a worker, for a task of the pool that this thread works for: it is run here if nobody has begun
- * to; else others go on meanwhile. */
+/* Without limit, on a worker, for a task of the pool that this thread works for: it is run here if
+ * nobody has begun to; else others go on meanwhile. */
 static gboolean
 future_wait_for_own (CfutFuture  *self,
                      GError     **error)
@@ -67,19 +69,20 @@ future_wait_for_own (CfutFuture  *self,
  * @cancellable: (nullable): ends the wait, not the future
  * @error: return location for an error
  *
- * Blocks until the future has settled, however it did. That says nothing of its result: a failure counts as seen only
- * when that or the error is asked for.
+ * Blocks until the future has settled, however it did. That says nothing of its result: a failure
+ * counts as seen only when that or the error is asked for.
  *
  * May be called on any thread. On the thread of a main loop it blocks that loop; prefer
- * [method@Cfut.Future.wait_async], a callback or [signal@Cfut.Future::done] there. A task that waits for itself
- * fails at once with %CFUT_FUTURE_ERROR_DEADLOCK. Where the future hangs on functions that were given to
- * [method@Cfut.Future.chain] and its kin on this thread, and their main context is this thread's to run, they
- * are called inside the wait.
+ * [method@Cfut.Future.wait_async], a callback or [signal@Cfut.Future::done] there. A task that
+ * waits for itself fails at once with %CFUT_FUTURE_ERROR_DEADLOCK. Where the future hangs on
+ * functions that were given to [method@Cfut.Future.chain] and its kin on this thread, and their
+ * main context is this thread's to run, they are called inside the wait.
  *
- * A task may wait for another one of its own executor: without limit and cancellable, what is still queued there is run
- * by the waiting thread itself, inside of the wait, to a depth of 64; otherwise another thread stands in for it while
- * it is blocked. Without [property@Cfut.ThreadExecutor:compensate] neither happens, and a wait that no
- * thread would be left for fails with %CFUT_FUTURE_ERROR_DEADLOCK.
+ * A task may wait for another one of its own executor: without limit and cancellable, what is still
+ * queued there is run by the waiting thread itself, inside of the wait, to a depth of 64; otherwise
+ * another thread stands in for it while it is blocked. Without
+ * [property@Cfut.ThreadExecutor:compensate] neither happens, and a wait that no thread would be
+ * left for fails with %CFUT_FUTURE_ERROR_DEADLOCK.
  *
  * Returns: %TRUE if the future has settled; %FALSE if the wait ended first, with
  *   %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
@@ -195,12 +198,14 @@ cfut_future_wait_finish (CfutFuture    *self,
  *
  * Waits for the future and returns its value.
  *
- * %NULL without an error means that the future was resolved without a value: test the error,
- * not the pointer. The value is immutable and lives as long as the caller holds the future. May be called on
- * any thread; it waits like [method@Cfut.Future.wait]. A failure counts as seen, also where @error is %NULL.
+ * %NULL without an error means that the future was resolved without a value: test the error, not
+ * the pointer. The value is immutable and lives as long as the caller holds the future. May be
+ * called on any thread; it waits like [method@Cfut.Future.wait]. A failure counts as seen, also
+ * where @error is %NULL.
  *
- * Errors: the error of the future when it was rejected; %G_IO_ERROR_CANCELLED when it was cancelled;
- * %G_IO_ERROR_TIMED_OUT when it has not settled in time, after which it may be asked again.
+ * Errors: the error of the future when it was rejected; %G_IO_ERROR_CANCELLED when it was
+ * cancelled; %G_IO_ERROR_TIMED_OUT when it has not settled in time, after which it may be asked
+ * again.
  *
  * Returns: (transfer none) (nullable): the value
  *
@@ -253,11 +258,11 @@ future_result_number (CfutFuture  *self,
  * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
  * @error: return location for an error
  *
- * Like [method@Cfut.Future.result], for a value that is a [type@GLib.Variant]. It is %NULL without an error when
- * there is no value.
+ * Like [method@Cfut.Future.result], for a value that is a [type@GLib.Variant]. It is %NULL without
+ * an error when there is no value.
  *
- * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value is of
- * another type.
+ * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
+ * is of another type.
  *
  * Returns: (transfer none) (nullable): the value
  *
@@ -282,8 +287,8 @@ cfut_future_result_variant (CfutFuture  *self,
  * Like [method@Cfut.Future.result], for a value that is a string. It is %NULL without an error when
  * there is no value.
  *
- * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value is of
- * another type.
+ * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
+ * is of another type.
  *
  * Returns: (transfer none) (nullable): the value
  *
@@ -305,11 +310,11 @@ cfut_future_result_string (CfutFuture  *self,
  * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
  * @error: return location for an error
  *
- * Like [method@Cfut.Future.result], for a value that is a [struct@GLib.Bytes]. It is %NULL without an error when
- * there is no value.
+ * Like [method@Cfut.Future.result], for a value that is a [struct@GLib.Bytes]. It is %NULL without
+ * an error when there is no value.
  *
- * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value is of
- * another type.
+ * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
+ * is of another type.
  *
  * Returns: (transfer none) (nullable): the value
  *
@@ -331,11 +336,11 @@ cfut_future_result_bytes (CfutFuture  *self,
  * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
  * @error: return location for an error
  *
- * Like [method@Cfut.Future.result], for a value that is an object. It is %NULL without an error when
- * there is no value.
+ * Like [method@Cfut.Future.result], for a value that is an object. It is %NULL without an error
+ * when there is no value.
  *
- * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value is of
- * another type.
+ * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
+ * is of another type.
  *
  * Returns: (transfer none) (nullable): the value
  *
@@ -359,8 +364,8 @@ cfut_future_result_object (CfutFuture  *self,
  *
  * Like [method@Cfut.Future.result], for a value that is a number of any type, as a whole one.
  *
- * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value is of
- * another type or there is none.
+ * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
+ * is of another type or there is none.
  *
  * Returns: the value, or 0 with @error set
  *
@@ -382,10 +387,11 @@ cfut_future_result_int64 (CfutFuture  *self,
  * @timeout_usec: how long to wait at most, in microseconds; negative for no limit, 0 to look only
  * @error: return location for an error
  *
- * Like [method@Cfut.Future.result], for a value that is a number of any type, as a floating-point one.
+ * Like [method@Cfut.Future.result], for a value that is a number of any type, as a floating-point
+ * one.
  *
- * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value is of
- * another type or there is none.
+ * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
+ * is of another type or there is none.
  *
  * Returns: the value, or 0 with @error set
  *
@@ -409,8 +415,8 @@ cfut_future_result_double (CfutFuture  *self,
  *
  * Like [method@Cfut.Future.result], for a value that is true or false.
  *
- * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value is of
- * another type or there is none.
+ * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
+ * is of another type or there is none.
  *
  * Returns: the value, or %FALSE with @error set
  *
@@ -438,8 +444,9 @@ cfut_future_result_boolean (CfutFuture  *self,
  * cfut_future_dup_error:
  * @self: a future
  *
- * Returns the error that the future was rejected with, or %G_IO_ERROR_CANCELLED when it
- * was cancelled. Does not wait. May be called on any thread. The failure is not reported as unseen after this.
+ * Returns the error that the future was rejected with, or %G_IO_ERROR_CANCELLED when it was
+ * cancelled. Does not wait. May be called on any thread. The failure is not reported as unseen
+ * after this.
  *
  * Returns: (transfer full) (nullable): a copy of the error; %NULL if there is none (yet)
  *

@@ -6,14 +6,15 @@
  *
  * Threads: any; whoever comes first settles, all others are told so.
  * Locks: the cell's lock. Nothing of a user's runs under it, and nothing is freed.
- * Owns: settling hands one reference to the owner's delivery queue, in the step that settles where nobody needs the
- *   future any more, else when they have been served.
+ * Owns: settling hands one reference to the owner's delivery queue, in the step that settles where
+ *   nobody needs the future any more, else when they have been served.
  * Invariants:
- * 1. The value is written under the lock, or alone in RUNNING, before the state settles, and never after.
- * 2. Who settles serves the nodes of the closed list outside the lock: groups, then blocked threads and
- *    DIRECT callbacks, a thread never behind a callback that may wait for it.
- * 3. An error or a value that comes too late is freed; one that a running function replaces is freed
- *    on the owner's context.
+ * 1. The value is written under the lock, or alone in RUNNING, before the state settles, and never
+ *    after.
+ * 2. Who settles serves the nodes of the closed list outside the lock: groups, then blocked threads
+ *    and DIRECT callbacks, a thread never behind a callback that may wait for it.
+ * 3. An error or a value that comes too late is freed; one that a running function replaces is
+ *    freed on the owner's context.
  * Not here: what the owner is told (cfut-future-announce.c). */
 
 #include <glib/gi18n-lib.h>
@@ -68,9 +69,9 @@ serve_internal (CfutNode   *nodes[CFUT_NODE_CONTEXT],
   served_after = outer;
 }
 
-/* What is left to do once the word says settled. Takes one reference of the caller's, for the delivery
- * queue. Blocked threads come after the hand-over, so that what they reap first is what they waited
- * for; only a callback that may block goes behind them. */
+/* What is left to do once the word says settled. Takes one reference of the caller's, for the
+ * delivery queue. Blocked threads come after the hand-over, so that what they reap first is what
+ * they waited for; only a callback that may block goes behind them. */
 static void
 future_settled (CfutFuture *self,
                 CfutState   state,
@@ -125,7 +126,8 @@ future_unqueue (CfutFuture *self,
   return (word & CFUT_CELL_QUEUED) && klass->unqueued != NULL ? klass->unqueued (self) : NULL;
 }
 
-/* Around what settles, with CFUT_DEBUG=states: keeps the future, which is the owner's to drop after it. */
+/* Around what settles, with CFUT_DEBUG=states: keeps the future, which is the owner's to drop after
+ * it. */
 static inline void
 debug_will_settle (CfutFuture *self)
 {
@@ -470,13 +472,13 @@ future_pass_cancel (CfutFuture *self)
  *
  * Cancels the future, or asks for it.
  *
- * What has not started is cancelled at once, everywhere. What is running is asked to stop through its
- * [method@Cfut.Task.get_cancellable] and [method@Cfut.Task.checkpoint]: if its function then fails with
- * %G_IO_ERROR_CANCELLED the future becomes cancelled, if it still succeeds it is resolved. May be
- * called on any thread; handlers of that cancellable run on this one.
+ * What has not started is cancelled at once, everywhere. What is running is asked to stop through
+ * its [method@Cfut.Task.get_cancellable] and [method@Cfut.Task.checkpoint]: if its function then
+ * fails with %G_IO_ERROR_CANCELLED the future becomes cancelled, if it still succeeds it is
+ * resolved. May be called on any thread; handlers of that cancellable run on this one.
  *
- * Cancelling what [method@Cfut.Future.chain] and its kin, or [func@Cfut.Future.all] and its kin returned also cancels
- * what that still waits for.
+ * Cancelling what [method@Cfut.Future.chain] and its kin, or [func@Cfut.Future.all] and its kin
+ * returned also cancels what that still waits for.
  *
  * Returns: %TRUE if the future is cancelled now; %FALSE if it has settled otherwise, or is
  *   running and was asked

@@ -4,19 +4,20 @@
 
 /* The future: a cell and its result in a GObject, with an owner to whom it is announced.
  *
- * Who settles it writes the result, closes the cell's list, serves the nodes that were in it, and hands the
- * future to its owner's delivery queue (cfut-future-settle.c). There, on the owner's main context, it
- * notifies and emits, calls back, and lets go of what was submitted with it
- * (cfut-future-announce.c). Whoever waits or reads, on any thread, finds it in cfut-future-result.c.
+ * Who settles it writes the result, closes the cell's list, serves the nodes that were in it, and
+ * hands the future to its owner's delivery queue (cfut-future-settle.c). There, on the owner's main
+ * context, it notifies and emits, calls back, and lets go of what was submitted with it
+ * (cfut-future-announce.c). Whoever waits or reads, on any thread, finds it in
+ * cfut-future-result.c.
  *
- * Threads: getters, wait, cancel and add_done_callback on any. Signals, notifications, callbacks (but
- *   DIRECT ones), destroy notifies and the library's own unrefs on the owner's context.
+ * Threads: getters, wait, cancel and add_done_callback on any. Signals, notifications, callbacks
+ *   (but DIRECT ones), destroy notifies and the library's own unrefs on the owner's context.
  * Locks: the cell's lock bit guards the value until the future has settled, and the fields of the
  *   extra part that say so. Nothing of a user's runs under it, and nothing is freed.
  * Owns: its value, its extra part, a reference on its owner.
  * Invariants:
- * 1. The value is written before the state settles and never after, so whoever has seen a settled state reads
- *    it without a lock.
+ * 1. The value is written before the state settles and never after, so whoever has seen a settled
+ *    state reads it without a lock.
  * 2. Each presence in the owner's queue, and each count of CFUT_CELL_RELEASE_ONE, owns a reference.
  * Not here: the function that a task runs (cfut-task.c), groups. */
 
@@ -29,20 +30,21 @@
  *
  * The read side of a computation: its state, its result or its error, and how far it has come.
  *
- * Futures are made by executors ([method@Cfut.Executor.submit]) and promises ([class@Cfut.Promise]).
- * A future settles exactly once, and always.
+ * Futures are made by executors ([method@Cfut.Executor.submit]) and promises
+ * ([class@Cfut.Promise]). A future settles exactly once, and always.
  *
- * A future belongs to its owner: the thread-default main context and the thread of the submission. Its
- * signals, notifications and callbacks come on that context, in this order: last progress, `state`,
- * [signal@Cfut.Future::done], callbacks, [method@Cfut.Future.wait_async]. All methods may be called on
- * any thread, and getters always tell the present.
+ * A future belongs to its owner: the thread-default main context and the thread of the submission.
+ * Its signals, notifications and callbacks come on that context, in this order: last progress,
+ * `state`, [signal@Cfut.Future::done], callbacks, [method@Cfut.Future.wait_async]. All methods may
+ * be called on any thread, and getters always tell the present.
  *
- * A failure that nobody saw is reported: when a rejected future is finalised and neither its result nor its
- * error was asked for, no handler of `done` or of the notification of `state` was called, no callback, nothing
- * that was chained to it, and no group has handed it out or emitted it, a message is logged (domain `cfut`,
- * %G_LOG_LEVEL_MESSAGE) with its name, or its type and function where it has none, and with its error. To have
- * waited for it is not to have seen it, nor is its state. Cancelled futures are never reported. Of more than 20
- * in a second the log tells only how many there were.
+ * A failure that nobody saw is reported: when a rejected future is finalised and neither its result
+ * nor its error was asked for, no handler of `done` or of the notification of `state` was called,
+ * no callback, nothing that was chained to it, and no group has handed it out or emitted it, a
+ * message is logged (domain `cfut`, %G_LOG_LEVEL_MESSAGE) with its name, or its type and function
+ * where it has none, and with its error. To have waited for it is not to have seen it, nor is its
+ * state. Cancelled futures are never reported. Of more than 20 in a second the log tells only how
+ * many there were.
  *
  * Since: 1.0
  */
@@ -258,8 +260,8 @@ cfut_future_class_init (CfutFutureClass *klass)
   /**
    * CfutFuture:worker-name: (getter dup_worker_name)
    *
-   * Which thread runs the task, or ran it; %NULL before, and where the executor does not say. Not notified: it
-   * is there when [property@Cfut.Future:state] tells that the task runs.
+   * Which thread runs the task, or ran it; %NULL before, and where the executor does not say. Not
+   * notified: it is there when [property@Cfut.Future:state] tells that the task runs.
    *
    * Since: 1.0
    */
@@ -273,8 +275,8 @@ cfut_future_class_init (CfutFutureClass *klass)
    * CfutFuture::done:
    * @self: the future
    *
-   * The future has settled. Emitted once, on the owner's main context, before the callbacks. A handler that is
-   * connected before the program returns to its main loop is never missed; one that
+   * The future has settled. Emitted once, on the owner's main context, before the callbacks. A
+   * handler that is connected before the program returns to its main loop is never missed; one that
    * is connected to a future which was announced already is not called.
    *
    * Since: 1.0
@@ -359,8 +361,8 @@ cfut_future_dup_name (CfutFuture *self)
  * @self: a future
  * @name: (nullable): what to call it
  *
- * Names the future, for lists and reports. May be called on any thread; the notification comes on the
- * owner's context, at once if that is here.
+ * Names the future, for lists and reports. May be called on any thread; the notification comes on
+ * the owner's context, at once if that is here.
  *
  * Since: 1.0
  */
@@ -396,7 +398,8 @@ cfut_future_set_name (CfutFuture *self,
  * cfut_future_dup_worker_name: (get-property worker-name)
  * @self: a future
  *
- * Tells which thread of a [class@Cfut.ThreadExecutor] runs the task, or ran it. May be called on any thread.
+ * Tells which thread of a [class@Cfut.ThreadExecutor] runs the task, or ran it. May be called on
+ * any thread.
  *
  * Returns: (transfer full) (nullable): the name of the thread, or %NULL
  *

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What is done to all members of a group at once: they are paused, or resumed; or cancelled, because
- * somebody says so, as one of them has failed, or as what the group was bound to is gone.
+/* What is done to all members of a group at once: they are paused, or resumed; or cancelled,
+ * because somebody says so, as one of them has failed, or as what the group was bound to is gone.
  *
  *   member settles, rejected --> failed --(served after blocked threads)--> cancel
  *   an object goes ------------> ended -----------------------------------> cancel
@@ -16,9 +16,9 @@
  * Invariants:
  * 1. A group is walked once for each time that it is doomed. What is cancelled does not doom it, so
  *    nothing recurs, however many fail at the same time.
- * 2. Whoever has paused or resumed a future looks after it whether that is still what the group says,
- *    and whether the future is still in it, and mends that. So all members come to what was said last,
- *    whoever walks, adds and removes at the same time.
+ * 2. Whoever has paused or resumed a future looks after it whether that is still what the group
+ *    says, and whether the future is still in it, and mends that. So all members come to what was
+ *    said last, whoever walks, adds and removes at the same time.
  * Not here: who is doomed and when (cfut-group-core.c). */
 
 #include "cfut-group-core-private.h"
@@ -104,8 +104,8 @@ static const CfutNodeClass failure_class = {
   .settled = failure_served,
 };
 
-/* On a thread that serves the nodes of a future: cancels when it has woken who waits for that. May be
- * called under the lock. */
+/* On a thread that serves the nodes of a future: cancels when it has woken who waits for that. May
+ * be called under the lock. */
 void
 cfut_group_core_cancel_later (CfutGroupCore *self)
 {

@@ -27,8 +27,8 @@
  * 4. The log has every settled member that is not LEAVING. `ready` and `unannounced` are the first
  *    of it that next, and future-done, have not had.
  * 5. A request is registered only while it cannot be served.
- * 6. Whoever dooms the group (failed, ended) cancels what is in it then; whoever adds to a doomed one
- *    cancels what it added. Both decide under `lock`, so nothing is missed.
+ * 6. Whoever dooms the group (failed, ended) cancels what is in it then; whoever adds to a doomed
+ *    one cancels what it added. Both decide under `lock`, so nothing is missed.
  * Not here: signals, properties, GListModel (cfut-group.c, cfut-group-model.c); blocking
  * (cfut-group-wait.c). */
 

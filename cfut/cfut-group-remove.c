@@ -112,8 +112,9 @@ core_number_at_locked (CfutGroupCore *self,
   return member->number;
 }
 
-/* Where the first member from @number on stands, or the last one of all; there is one. Futures are mostly removed in about the order in which they were added, with some
- * left where they are, so the search begins where the last one ended, in growing steps. */
+/* Where the first member from @number on stands, or the last one of all; there is one. Futures are
+ * mostly removed in about the order in which they were added, with some left where they are, so the
+ * search begins where the last one ended, in growing steps. */
 guint
 cfut_group_core_find_locked (CfutGroupCore *self,
                              guint32        number)
@@ -227,8 +228,8 @@ cfut_group_core_out_locked (CfutGroupCore   *self,
     }
 }
 
-/* The face is gone. Who cancels because of a failure may come too late to find the member, and nobody
- * could end its pause. */
+/* The face is gone. Who cancels because of a failure may come too late to find the member, and
+ * nobody could end its pause. */
 static void
 core_leave_closed_locked (CfutGroupCore   *self,
                           CfutGroupMember *member)

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The group as a scope: its futures are paused and cancelled together, by hand, by the first failure, or
- * with the life of another object.
+/* The group as a scope: its futures are paused and cancelled together, by hand, by the first
+ * failure, or with the life of another object.
  *
  *   object --qdata--> Watcher --> Binding --> group
  *   object is disposed of --weak notify--> its bindings are taken: each group ends, and is let go
@@ -11,8 +11,9 @@
  * Threads: any. An object may go on any thread, also while another binds or unbinds.
  * Locks: `binding_lock` guards all watchers and bindings; under it only GObject's own locks are
  *   taken. What a binding held is let go after it.
- * Owns: a binding holds its group. A watcher is held by its object's qdata, and while it is armed by
- *   the weak notify. A group whose last reference may be a binding's is let go on its owner's context.
+ * Owns: a binding holds its group. A watcher is held by its object's qdata, and while it is armed
+ *   by the weak notify. A group whose last reference may be a binding's is let go on its owner's
+ *   context.
  * Invariants:
  * 1. Whoever takes a binding out of its watcher disposes of it: unbind or the notify, not both. The
  *    weak notify is never taken back, as that could come too late on another thread: a watcher with
@@ -147,8 +148,8 @@ watcher_get_locked (GObject *object)
  * waits is cancelled at once, what runs is asked to stop.
  *
  * What is added later is not cancelled; see [method@Cfut.Group.bind] and
- * [property@Cfut.Group:cancel-on-failure] for groups that come to an end. May be called on any thread; handlers of the futures'
- * cancellables run on this one.
+ * [property@Cfut.Group:cancel-on-failure] for groups that come to an end. May be called on any
+ * thread; handlers of the futures' cancellables run on this one.
  *
  * Since: 1.0
  */
@@ -205,13 +206,13 @@ cfut_group_set_cancel_on_failure (CfutGroup *self,
  * cfut_group_pause:
  * @self: a group
  *
- * Pauses the group: every future in it that has not settled, as [method@Cfut.Future.pause] does, and what
- * is added until [method@Cfut.Group.resume].
+ * Pauses the group: every future in it that has not settled, as [method@Cfut.Future.pause] does,
+ * and what is added until [method@Cfut.Group.resume].
  *
- * A future that is removed from a paused group goes on, and all do when the group is dropped. A pause
- * is a future's, not its group's: of a future that is in several groups, or is paused and resumed by
- * itself, the last call holds. Pauses do not add up. The clock of [property@Cfut.Group:rate] stands
- * still. May be called on any thread.
+ * A future that is removed from a paused group goes on, and all do when the group is dropped. A
+ * pause is a future's, not its group's: of a future that is in several groups, or is paused and
+ * resumed by itself, the last call holds. Pauses do not add up. The clock of
+ * [property@Cfut.Group:rate] stands still. May be called on any thread.
  *
  * Since: 1.0
  */
@@ -227,8 +228,8 @@ cfut_group_pause (CfutGroup *self)
  * cfut_group_resume:
  * @self: a group
  *
- * Ends a pause of the group, and of every future in it, in the order in which they were added. Has no
- * effect on a group that is not paused. May be called on any thread.
+ * Ends a pause of the group, and of every future in it, in the order in which they were added. Has
+ * no effect on a group that is not paused. May be called on any thread.
  *
  * Since: 1.0
  */
@@ -266,14 +267,14 @@ cfut_group_is_paused (CfutGroup *self)
  * @self: a group
  * @object: (type GObject.Object): what the work is for: a window, say
  *
- * Binds the group to the life of an object: when @object is disposed of, the group ends. Its futures
- * are cancelled, as by [method@Cfut.Group.cancel], and so is, at once, what is added to it from then
- * on.
+ * Binds the group to the life of an object: when @object is disposed of, the group ends. Its
+ * futures are cancelled, as by [method@Cfut.Group.cancel], and so is, at once, what is added to it
+ * from then on.
  *
- * The group lives at least as long as @object, so that a window's work ends with it even if
- * nobody else keeps the group; the object is not kept alive. But a task that itself holds a
- * reference on @object keeps it from going. A group may be bound to several objects: it ends with the
- * first one that goes. To bind it to the same one again changes nothing.
+ * The group lives at least as long as @object, so that a window's work ends with it even if nobody
+ * else keeps the group; the object is not kept alive. But a task that itself holds a reference on
+ * @object keeps it from going. A group may be bound to several objects: it ends with the first one
+ * that goes. To bind it to the same one again changes nothing.
  *
  * May be called on any thread, and @object may go on any; handlers of the futures' cancellables
  * run on that one.
@@ -318,8 +319,8 @@ cfut_group_bind (CfutGroup *self,
  * @self: a group
  * @object: (type GObject.Object): an object that it was bound to
  *
- * Takes back [method@Cfut.Group.bind]: the object may go, and the group goes on. May be called on any
- * thread.
+ * Takes back [method@Cfut.Group.bind]: the object may go, and the group goes on. May be called on
+ * any thread.
  *
  * Returns: whether it was bound to @object; %FALSE too if that has been disposed of
  *

@@ -9,7 +9,8 @@
 
 G_BEGIN_DECLS
 
-/* A blocked wait of a thread for a future that hangs on functions which only this thread can call. On its stack. */
+/* A blocked wait of a thread for a future that hangs on functions which only this thread can call.
+ * On its stack. */
 typedef struct {
   /* Immutable */
   CfutThread *thread;

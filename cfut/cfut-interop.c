@@ -4,14 +4,14 @@
 
 /* To and from the asynchronous operations of GIO: pairs of `_async` and `_finish`, and GTasks.
  *
- * Threads: an operation is started by its caller and ends on the thread-default main context of that, as GIO
- *   has it; cancellation comes on any thread.
+ * Threads: an operation is started by its caller and ends on the thread-default main context of
+ *   that, as GIO has it; cancellation comes on any thread.
  * Locks: none.
- * Owns: an operation under way owns the promise of its future; what completes a GTask owns that and the
- *   future, and lets go of both on the context on which it was set up.
+ * Owns: an operation under way owns the promise of its future; what completes a GTask owns that and
+ *   the future, and lets go of both on the context on which it was set up.
  * Invariants:
- * 1. An operation's future is RUNNING until it settles, so that cancelling it only asks: the operation itself
- *    says what became of it.
+ * 1. An operation's future is RUNNING until it settles, so that cancelling it only asks: the
+ *    operation itself says what became of it.
  * 2. A user's data goes with the settled future, on the owner's context.
  * Not here: futures of other origins (cfut-promise.c). */
 
@@ -106,10 +106,11 @@ on_ready (GObject      *source,
  * @start: (scope call) (closure user_data): starts the operation; called once, before this returns
  * @finish: (scope notified) (closure user_data) (destroy destroy): ends the operation
  * @user_data: data for @start and @finish
- * @destroy: (nullable): frees @user_data; called on the owner's main context when the future has settled
+ * @destroy: (nullable): frees @user_data; called on the owner's main context when the future has
+ *   settled
  *
- * Makes a future of an asynchronous operation of GIO: of any pair of functions of which one ends in `_async`, and the
- * other in `_finish`.
+ * Makes a future of an asynchronous operation of GIO: of any pair of functions of which one ends in
+ * `_async`, and the other in `_finish`.
  *
  * |[<!-- language="C" -->
  * static void
@@ -131,12 +132,13 @@ on_ready (GObject      *source,
  * future = cfut_future_new_async (file, load_start, load_finish, NULL, NULL);
  * ]|
  *
- * The future is running at once. Cancelling it cancels the operation's [class@Gio.Cancellable]; when the operation
- * then fails with %G_IO_ERROR_CANCELLED the future becomes cancelled. @finish is called on the thread-default main
- * context of this call, which has to run: a thread that blocks in a wait for this future, and runs that
- * context itself, waits in vain.
+ * The future is running at once. Cancelling it cancels the operation's [class@Gio.Cancellable];
+ * when the operation then fails with %G_IO_ERROR_CANCELLED the future becomes cancelled. @finish is
+ * called on the thread-default main context of this call, which has to run: a thread that blocks in
+ * a wait for this future, and runs that context itself, waits in vain.
  *
- * In other languages use [class@Cfut.Promise] with the language's own form of asynchronous functions.
+ * In other languages use [class@Cfut.Promise] with the language's own form of asynchronous
+ * functions.
  *
  * Returns: (transfer full): a new future
  *
@@ -213,23 +215,25 @@ pass_cancel (GCancellable *cancellable,
 /**
  * cfut_future_new_for_task:
  * @task: an operation
- * @finish: (nullable) (scope notified) (closure user_data) (destroy destroy): reads the result of @task; %NULL to
- *   leave it to the callback that @task was made with
+ * @finish: (nullable) (scope notified) (closure user_data) (destroy destroy): reads the result of
+ *   @task; %NULL to leave it to the callback that @task was made with
  * @user_data: data for @finish
- * @destroy: (nullable): frees @user_data; called on the owner's main context when the future has settled
+ * @destroy: (nullable): frees @user_data; called on the owner's main context when the future has
+ *   settled
  *
- * Makes a future of a [class@Gio.Task] that was made somewhere else. To be called on the thread of the main context
- * that @task belongs to, before or after it has completed.
+ * Makes a future of a [class@Gio.Task] that was made somewhere else. To be called on the thread of
+ * the main context that @task belongs to, before or after it has completed.
  *
- * The result of a task can be read once only. So there are two ways: with a @finish, which calls one of
- * `g_task_propagate_boolean ()`, `_int ()`, `_pointer ()` and `_value ()`, whichever suits how @task is returned, the
- * future has the value; then @task has to be one without a callback, or whose callback does not read
- * the result. Without a @finish the future tells only that @task has completed: it is resolved without a value, or
- * rejected with %G_IO_ERROR_CANCELLED if the task's cancellable was cancelled, else with %G_IO_ERROR_FAILED.
+ * The result of a task can be read once only. So there are two ways: with a @finish, which calls
+ * one of `g_task_propagate_boolean ()`, `_int ()`, `_pointer ()` and `_value ()`, whichever suits
+ * how @task is returned, the future has the value; then @task has to be one without a callback, or
+ * whose callback does not read the result. Without a @finish the future tells only that @task has
+ * completed: it is resolved without a value, or rejected with %G_IO_ERROR_CANCELLED if the task's
+ * cancellable was cancelled, else with %G_IO_ERROR_FAILED.
  *
- * The future settles when @task has completed, after its callback. It is running until then; cancelling it cancels the
- * cancellable of @task, if that has one. When @task goes away and was never returned, the future is
- * rejected with %CFUT_FUTURE_ERROR_ABANDONED.
+ * The future settles when @task has completed, after its callback. It is running until then;
+ * cancelling it cancels the cancellable of @task, if that has one. When @task goes away and was
+ * never returned, the future is rejected with %CFUT_FUTURE_ERROR_ABANDONED.
  *
  * Returns: (transfer full): a new future
  *
@@ -287,7 +291,8 @@ completion_deliver (CfutItem        *item,
   if (mode == CFUT_DELIVER_REAP)
     return TRUE;
 
-  /* Not g_cancellable_disconnect (), which would wait for ever where that handler runs a main loop. */
+  /* Not g_cancellable_disconnect (), which would wait for ever where that handler runs a main
+   * loop. */
   if (self->cancel_handler != 0)
     g_signal_handler_disconnect (g_task_get_cancellable (self->task), self->cancel_handler);
 
@@ -342,8 +347,8 @@ release_future (gpointer future)
  * @self: a future
  * @task: (transfer full): what to complete
  *
- * Completes a [class@Gio.Task] with what the future comes to, so that a function of the usual form with a
- * cancellable and a callback can be written with a future:
+ * Completes a [class@Gio.Task] with what the future comes to, so that a function of the usual form
+ * with a cancellable and a callback can be written with a future:
  *
  * |[<!-- language="C" -->
  * void
@@ -362,13 +367,14 @@ release_future (gpointer future)
  * }
  * ]|
  *
- * A future that is resolved with a value returns that by `g_task_return_value ()`, whatever its type, to be read by
- * `g_task_propagate_value ()`. One that is resolved without a value returns %TRUE, to be read by
- * `g_task_propagate_boolean ()`. A failure returns the error, %G_IO_ERROR_CANCELLED for a cancelled future. Cancelling the
- * task's cancellable cancels the future.
+ * A future that is resolved with a value returns that by `g_task_return_value ()`, whatever its
+ * type, to be read by `g_task_propagate_value ()`. One that is resolved without a value returns
+ * %TRUE, to be read by `g_task_propagate_boolean ()`. A failure returns the error,
+ * %G_IO_ERROR_CANCELLED for a cancelled future. Cancelling the task's cancellable cancels the
+ * future.
  *
- * The failure of @self counts as seen. To be called on the thread of the main context that @task belongs to; its
- * callback comes there, after the callbacks of the future.
+ * The failure of @self counts as seen. To be called on the thread of the main context that @task
+ * belongs to; its callback comes there, after the callbacks of the future.
  *
  * Since: 1.0
  */

@@ -20,7 +20,8 @@ G_BEGIN_DECLS
  * @callback_data: to be given to the operation
  * @user_data: the data given with the call
  *
- * Starts an asynchronous operation: calls the `_async` function of a pair, with what it is given here.
+ * Starts an asynchronous operation: calls the `_async` function of a pair, with what it is given
+ * here.
  *
  * Since: 1.0
  */
@@ -38,9 +39,9 @@ typedef void (*CfutAsyncFunc) (GObject             *source,
  * @user_data: the data given with the call
  * @error: return location for an error
  *
- * Ends an asynchronous operation: calls the `_finish` function of a pair, and gives the value to @promise
- * with [method@Cfut.Promise.resolve] or one of its kin. %TRUE without that means "no value". %FALSE without an
- * error rejects the future with %CFUT_FUTURE_ERROR_CALLBACK_FAILED.
+ * Ends an asynchronous operation: calls the `_finish` function of a pair, and gives the value to
+ * @promise with [method@Cfut.Promise.resolve] or one of its kin. %TRUE without that means "no
+ * value". %FALSE without an error rejects the future with %CFUT_FUTURE_ERROR_CALLBACK_FAILED.
  *
  * Returns: whether the operation succeeded
  *

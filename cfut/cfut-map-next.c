@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What takes the items out of a map: the blocking call and the asynchronous one, which are steps of the
- * same kind with a wait between them.
+/* What takes the items out of a map: the blocking call and the asynchronous one, which are steps of
+ * the same kind with a wait between them.
  *
  *   fill the buffer --> take the first item --(settled)--> fill its place --> hand it out
  *     ^                   '--(not yet)--> wait for it, or for what runs it --.
@@ -11,7 +11,8 @@
  *
  * Threads: any. The asynchronous wait goes on, and ends, on its caller's context.
  * Locks: the map's, for one step; no wait is under it.
- * Owns: an asynchronous wait is a GTask, held by the wait for the future that it waits for at the moment.
+ * Owns: an asynchronous wait is a GTask, held by the wait for the future that it waits for at the
+ *   moment.
  * Invariants:
  * 1. An item is taken in the step in which it is found settled, so a wait that ends first has lost
  *    nothing.
@@ -37,7 +38,8 @@ slot_get_target (CfutMapSlot *slot)
   return slot->item;
 }
 
-/* TRUE: @item was taken, or is NULL at the end. FALSE: wait for @target, or look again if that is NULL. */
+/* TRUE: @item was taken, or is NULL at the end. FALSE: wait for @target, or look again if that is
+ * NULL. */
 static gboolean
 map_take (CfutMap     *self,
           CfutFuture **item,
@@ -139,16 +141,16 @@ map_step (CfutMap     *self,
  *
  * Hands out the future of the next item, in order, and waits for it to settle if need be.
  *
- * How the item fared is for the future to tell: an item that failed ends neither the map nor the others.
- * %NULL without an error is the end.
+ * How the item fared is for the future to tell: an item that failed ends neither the map nor the
+ * others. %NULL without an error is the end.
  *
  * May be called on any thread, by several at once; each item goes to one of them. It blocks: in the
- * thread of a main loop use [method@Cfut.Map.next_async]. The place of what is taken is filled on this
- * thread.
+ * thread of a main loop use [method@Cfut.Map.next_async]. The place of what is taken is filled on
+ * this thread.
  *
  * Errors: %G_IO_ERROR_TIMED_OUT when the item has not settled in time, be it that of this call or
- * [method@Cfut.Map.set_timeout_usec]; %G_IO_ERROR_CANCELLED; %CFUT_FUTURE_ERROR_DEADLOCK when an item waits
- * for itself so. Then nothing was taken, and the map may be asked again.
+ * [method@Cfut.Map.set_timeout_usec]; %G_IO_ERROR_CANCELLED; %CFUT_FUTURE_ERROR_DEADLOCK when an
+ * item waits for itself so. Then nothing was taken, and the map may be asked again.
  *
  * Returns: (transfer full) (nullable): the settled future of the next item; %NULL at the end, and
  *   with @error set
@@ -250,7 +252,8 @@ on_target_settled (GObject      *object,
       return;
     }
 
-  /* A loop need not have made its context the thread's default one; the next wait is to end here too. */
+  /* A loop need not have made its context the thread's default one; the next wait is to end here
+   * too. */
   g_main_context_push_thread_default (context);
   map_next_go_on (g_task_get_source_object (task), task);
   g_main_context_pop_thread_default (context);
@@ -266,9 +269,9 @@ on_target_settled (GObject      *object,
  *
  * Waits for the next item without blocking; [method@Cfut.Map.next] otherwise.
  *
- * May be called on any thread; @callback is called on the thread-default main context of this call. Several
- * may be under way: items are handed out in order, but which call gets which is not certain. The map
- * lives until then.
+ * May be called on any thread; @callback is called on the thread-default main context of this call.
+ * Several may be under way: items are handed out in order, but which call gets which is not
+ * certain. The map lives until then.
  *
  * Since: 1.0
  */

@@ -14,8 +14,8 @@ typedef struct _CfutMapData CfutMapData;
 typedef struct _CfutMapCore CfutMapCore;
 typedef struct _CfutMapSource CfutMapSource;
 
-/* What several tasks share, to be embedded: the last reference, dropped on any thread, releases it on the
- * owner's context. */
+/* What several tasks share, to be embedded: the last reference, dropped on any thread, releases it
+ * on the owner's context. */
 struct _CfutMapData {
   CfutItem item;
   gatomicrefcount ref_count;
@@ -32,8 +32,8 @@ void         cfut_map_data_init      (CfutMapData       *self,
 CfutMapData *cfut_map_data_ref       (CfutMapData       *self);
 void         cfut_map_data_unref     (CfutMapData       *self);
 
-/* What of a request is for the futures that others have, and what for the tasks that run them, where that is not
- * the same. Both (transfer full) (nullable). */
+/* What of a request is for the futures that others have, and what for the tasks that run them,
+ * where that is not the same. Both (transfer full) (nullable). */
 void         cfut_map_split_request  (CfutRequest       *request,
                                       CfutRequest      **of_future,
                                       CfutRequest      **of_task);
@@ -49,7 +49,8 @@ struct _CfutMapCore {
 CfutMapCore *cfut_map_core_new       (gpointer           user_data,
                                       GDestroyNotify     destroy);
 
-/* Where items come from: held by the map as long as there is something to submit, and by who does it. */
+/* Where items come from: held by the map as long as there is something to submit, and by who does
+ * it. */
 struct _CfutMapSource {
   CfutMapData data;
   CfutMapCore *core;
@@ -62,8 +63,8 @@ struct _CfutMapSource {
 CfutMapSource *cfut_map_source_new   (CfutMapCore       *core,
                                       CfutExecutor      *executor,
                                       CfutRequest       *request);
-/* One caller at a time. (transfer full) futures; returns that of the task that runs them, or NULL where
- * the one item is the task itself. */
+/* One caller at a time. (transfer full) futures; returns that of the task that runs them, or NULL
+ * where the one item is the task itself. */
 CfutFuture *cfut_map_source_submit   (CfutMapSource     *self,
                                       guint64            first,
                                       guint              n,

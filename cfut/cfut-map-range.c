@@ -2,16 +2,16 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* A function over a range of indexes: one future, and a few tasks of the executor, the runners, that take parts of
- * the range from one cursor.
+/* A function over a range of indexes: one future, and a few tasks of the executor, the runners,
+ * that take parts of the range from one cursor.
  *
  *   submit --> runner 1 --\                 (part) func
  *          --> runner 2 ---+--> cursor -->  (part) func --> last one out --> settles the future
  *          --> ...      --/                 (part) func
  *
- * The future is a task as well, though no executor has it: while a runner calls the function, the future is
- * what runs on its thread. So it is what the function sees, on all threads at once, and results, messages,
- * progress, checkpoints and cancellation are the one future's without more ado.
+ * The future is a task as well, though no executor has it: while a runner calls the function, the
+ * future is what runs on its thread. So it is what the function sees, on all threads at once, and
+ * results, messages, progress, checkpoints and cancellation are the one future's without more ado.
  *
  * Threads: any. The function runs on those of the executor.
  * Locks: none of its own. The first error is guarded by the future's cell.
@@ -19,10 +19,10 @@
  *   submitter during the call. It holds references on all of them, which go with it.
  * Invariants:
  * 1. The cursor only grows; what a runner has taken of it is its alone, and is called or given up.
- * 2. n_out counts down from the runners and the submitter. Who takes it to 0 settles the future, and all
- *    runners are out by then: returned, or never to be started.
- * 3. When there is nothing more to take, runners that have not been started are cancelled. `over` is set
- *    before they are looked for and looked at after one is shown, both in one total order.
+ * 2. n_out counts down from the runners and the submitter. Who takes it to 0 settles the future,
+ *    and all runners are out by then: returned, or never to be started.
+ * 3. When there is nothing more to take, runners that have not been started are cancelled. `over`
+ *    is set before they are looked for and looked at after one is shown, both in one total order.
  * 4. No runner holds the executor, and none is waited for.
  * Not here: how parts are timed with a grain of the caller's: they are not. */
 
@@ -34,8 +34,8 @@
 #include "cfut-map-private.h"
 #include "cfut-task-private.h"
 
-/* How long a part is to take, with an automatic grain: long against what taking it costs, short against what the
- * others wait for the last. */
+/* How long a part is to take, with an automatic grain: long against what taking it costs, short
+ * against what the others wait for the last. */
 #define PART_USEC 64
 #define GROWTH 16
 /* Progress is told for each of this many steps, and after so long. */
@@ -214,8 +214,8 @@ range_is_worth_showing (MapRange *self,
          atomic_load_explicit (&self->shown_usec, memory_order_relaxed) + PROGRESS_USEC;
 }
 
-/* One runner at a time tells, so progress never goes back. Who finds another at it leaves that one to look
- * again. */
+/* One runner at a time tells, so progress never goes back. Who finds another at it leaves that one
+ * to look again. */
 static void
 range_show (MapRange *self,
             guint64   n)
@@ -326,7 +326,8 @@ runner_run (CfutTask  *runner,
   return TRUE;
 }
 
-/* It has returned, its time is up, or it will not be started. The last is no reason for others to stop. */
+/* It has returned, its time is up, or it will not be started. The last is no reason for others to
+ * stop. */
 static void
 runner_settled (CfutNode   *node,
                 CfutFuture *runner,
@@ -472,31 +473,32 @@ range_backwards_error (guint64 begin,
  * @begin: the first index
  * @end: the first index behind the range
  * @grain: how many indexes to do in one call of @func; 0 to have that chosen by how long they take
- * @func: (scope notified) (closure user_data) (destroy destroy): what does a part of the range; called on
- *   threads of the executor, on several at once, for parts that do not overlap and together are the range
+ * @func: (scope notified) (closure user_data) (destroy destroy): what does a part of the range;
+ *   called on threads of the executor, on several at once, for parts that do not overlap and
+ *   together are the range
  * @user_data: data for @func
- * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main context of
- *   this call, never on a worker
+ * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main
+ *   context of this call, never on a worker
  *
- * Has a function run over a range of indexes, on as many threads as the executor has for it, and returns one
- * future for all.
+ * Has a function run over a range of indexes, on as many threads as the executor has for it, and
+ * returns one future for all.
  *
- * Whoever is free takes the next part, so that all end at about the same time. With a @grain of 0 parts begin with
- * one index and grow until a call takes some ten microseconds, which makes the cost of a call vanish even where
- * an index costs next to nothing; choose a grain where indexes belong together, or where one
- * takes milliseconds and the next none.
+ * Whoever is free takes the next part, so that all end at about the same time. With a @grain of 0
+ * parts begin with one index and grow until a call takes some ten microseconds, which makes the
+ * cost of a call vanish even where an index costs next to nothing; choose a grain where indexes
+ * belong together, or where one takes milliseconds and the next none.
  *
- * The task that @func gets is the future itself, on all threads. Its progress is told by the library, in
- * indexes; of results and messages the one set last stands. @func should call
+ * The task that @func gets is the future itself, on all threads. Its progress is told by the
+ * library, in indexes; of results and messages the one set last stands. @func should call
  * [method@Cfut.Task.checkpoint] if a part takes long; between parts that is done for it.
  *
- * The first part that fails rejects the future, with its error, as soon as the other parts that were
- * begun have ended; no more are begun. It is the same when the future is cancelled while it runs. The
- * deadlines of @request are those of each thread's share, of which the first to be started begins. An
- * empty range is resolved at once. May be called on any thread.
+ * The first part that fails rejects the future, with its error, as soon as the other parts that
+ * were begun have ended; no more are begun. It is the same when the future is cancelled while it
+ * runs. The deadlines of @request are those of each thread's share, of which the first to be
+ * started begins. An empty range is resolved at once. May be called on any thread.
  *
- * Errors, on the future: what @func fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it fails and says
- * nothing; %G_IO_ERROR_INVALID_ARGUMENT when @end lies before @begin; those of
+ * Errors, on the future: what @func fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it fails
+ * and says nothing; %G_IO_ERROR_INVALID_ARGUMENT when @end lies before @begin; those of
  * [method@Cfut.Executor.submit].
  *
  * Returns: (transfer full): the future; it has no value, unless @func sets one

@@ -4,15 +4,15 @@
 
 /* How a map's items become tasks: each its own, or a chunk of them one that runs them in turn.
  *
- * Threads: items are submitted on any thread, by one at a time, and belong to the owner of the map all the
- *   same.
+ * Threads: items are submitted on any thread, by one at a time, and belong to the owner of the map
+ *   all the same.
  * Locks: none.
- * Owns: an item holds the core until it is released. A chunk holds its items and the core; it is held by
- *   its task and by its node.
+ * Owns: an item holds the core until it is released. A chunk holds its items and the core; it is
+ *   held by its task and by its node.
  * Invariants:
  * 1. No item holds the executor: an executor may hold items until it is finalised.
- * 2. When a chunk has settled, so have its items, or they do in the same step: those it did not come to, like
- *    the chunk.
+ * 2. When a chunk has settled, so have its items, or they do in the same step: those it did not
+ *    come to, like the chunk.
  * 3. User data, objects, executor and request are let go on the owner's context.
  * Not here: how many are submitted, and when (cfut-map.c). */
 
@@ -235,7 +235,8 @@ chunk_unref (gpointer data)
   g_free (self);
 }
 
-/* What the chunk did not come to ends like it; what runs, as its time is up, is asked to stop too. */
+/* What the chunk did not come to ends like it; what runs, as its time is up, is asked to stop
+ * too. */
 static void
 chunk_settled (CfutNode   *node,
                CfutFuture *future,

@@ -2,25 +2,26 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The map: one function over many items, with their futures in order, and never more of them submitted than
- * the buffer allows.
+/* The map: one function over many items, with their futures in order, and never more of them
+ * submitted than the buffer allows.
  *
  *   0 ........ n_taken ........ n_submitted ........ n_end
  *   handed out |   the slots    |   do not exist yet   |
  *
- * There is no thread that feeds it: whoever takes an item (cfut-map-next.c) submits what there is room for
- * then.
+ * There is no thread that feeds it: whoever takes an item (cfut-map-next.c) submits what there is
+ * room for then.
  *
  * Threads: any. Items belong to the owner of the map, whoever submits them.
- * Locks: the map's lock guards all that is not immutable. Nothing is submitted, settled, or let go under it.
- * Owns: a reference on each item between submitted and taken, and on the task of the chunk that runs it; the
- *   source, until all is submitted or the map is cancelled.
+ * Locks: the map's lock guards all that is not immutable. Nothing is submitted, settled, or let go
+ *   under it.
+ * Owns: a reference on each item between submitted and taken, and on the task of the chunk that
+ *   runs it; the source, until all is submitted or the map is cancelled.
  * Invariants:
  * 1. n_taken <= n_submitted <= n_end, and n_submitted - n_taken <= buffer_size.
  * 2. One thread at a time submits; it resolves `published` when it has something to show.
  * 3. The map holds no task's data and no item holds the map: it may be dropped at any time.
- * Not here: taking items and waiting for them (cfut-map-next.c), how they become tasks (cfut-map-submit.c),
- * ranges (cfut-map-range.c). */
+ * Not here: taking items and waiting for them (cfut-map-next.c), how they become tasks
+ * (cfut-map-submit.c), ranges (cfut-map-range.c). */
 
 #include "cfut-future-private.h"
 #include "cfut-map-struct-private.h"
@@ -46,12 +47,13 @@
  *   }
  * ```
  *
- * It is lazy: at most as many items as the buffer holds are submitted and not yet taken, and the next ones when
- * there is room again, on the thread that makes it by taking one. So a consumer that is slow or
- * stops holds back the rest, and a map over a great many items costs what its buffer does.
+ * It is lazy: at most as many items as the buffer holds are submitted and not yet taken, and the
+ * next ones when there is room again, on the thread that makes it by taking one. So a consumer that
+ * is slow or stops holds back the rest, and a map over a great many items costs what its buffer
+ * does.
  *
- * A map that is dropped before its end submits no more; what was submitted and has not started is cancelled,
- * and what is running runs to its end. All methods may be called on any thread.
+ * A map that is dropped before its end submits no more; what was submitted and has not started is
+ * cancelled, and what is running runs to its end. All methods may be called on any thread.
  *
  * Since: 1.0
  */
@@ -314,24 +316,24 @@ map_new (CfutExecutor *executor,
  * @self: an executor
  * @request: (nullable): how each item is to be submitted; what it says now counts
  * @n_items: how many items there are
- * @buffer_size: how many items may be submitted ahead of what was taken; 0 for twice as many as the executor
- *   has workers, times the chunk size, and at least 16
- * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called once at most for
- *   each index from 0 to @n_items - 1, on threads of the executor, on several at once
+ * @buffer_size: how many items may be submitted ahead of what was taken; 0 for twice as many as the
+ *   executor has workers, times the chunk size, and at least 16
+ * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called once at
+ *   most for each index from 0 to @n_items - 1, on threads of the executor, on several at once
  * @user_data: data for @func
- * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main context of
- *   this call, never on a worker
+ * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main
+ *   context of this call, never on a worker
  *
  * Has a function run for each of many items. [method@Cfut.Map.next] gives their futures in order.
  *
  * The first items are submitted at once, the others as items are taken. All futures belong to
  * the thread-default main context and the thread of this call.
  *
- * A `chunk-size` in @request makes that many items one task of the executor, which is what many short ones want. They
- * keep a future and an error each, and may be cancelled one by one. Name and group are then those
- * of the items; priority, deadlines and cancellable are the chunk's: an item that its chunk does not come to
- * ends like the chunk. Chunks are submitted whole, so the buffer should have room for two at least for each worker;
- * a chunk is never larger than the buffer.
+ * A `chunk-size` in @request makes that many items one task of the executor, which is what many
+ * short ones want. They keep a future and an error each, and may be cancelled one by one. Name and
+ * group are then those of the items; priority, deadlines and cancellable are the chunk's: an item
+ * that its chunk does not come to ends like the chunk. Chunks are submitted whole, so the buffer
+ * should have room for two at least for each worker; a chunk is never larger than the buffer.
  *
  * For an array in C, index it with what @func gets:
  *
@@ -346,8 +348,8 @@ map_new (CfutExecutor *executor,
  * }
  * ```
  *
- * May be called on any thread. It does not block, unless @request says to when the executor is full; that
- * holds for [method@Cfut.Map.next] as well.
+ * May be called on any thread. It does not block, unless @request says to when the executor is
+ * full; that holds for [method@Cfut.Map.next] as well.
  *
  * Returns: (transfer full): the map
  *
@@ -380,17 +382,17 @@ cfut_executor_map (CfutExecutor   *self,
  * @model: a list
  * @buffer_size: how many items may be submitted ahead of what was taken; 0 as in
  *   [method@Cfut.Executor.map]
- * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called on threads of the
- *   executor, on several at once
+ * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called on
+ *   threads of the executor, on several at once
  * @user_data: data for @func
- * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main context of
- *   this call, never on a worker
+ * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main
+ *   context of this call, never on a worker
  *
  * Has a function run for each item of a list, like [method@Cfut.Executor.map].
  *
- * The items are those that are in @model now; how it changes later makes no difference. The map holds them, until
- * the last that was submitted has settled, and lets them go on the main context of this call. To be called
- * on the thread that the model belongs to.
+ * The items are those that are in @model now; how it changes later makes no difference. The map
+ * holds them, until the last that was submitted has settled, and lets them go on the main context
+ * of this call. To be called on the thread that the model belongs to.
  *
  * Returns: (transfer full): the map
  *
@@ -430,16 +432,16 @@ cfut_executor_map_model (CfutExecutor    *self,
  * @n_items: how many
  * @buffer_size: how many items may be submitted ahead of what was taken; 0 as in
  *   [method@Cfut.Executor.map]
- * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called on threads of the
- *   executor, on several at once
+ * @func: (scope notified) (closure user_data) (destroy destroy): what does an item; called on
+ *   threads of the executor, on several at once
  * @user_data: data for @func
- * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main context of
- *   this call, never on a worker
+ * @destroy: (nullable): frees @user_data when @func cannot be called any more; called on the main
+ *   context of this call, never on a worker
  *
  * Has a function run for each object of an array, like [method@Cfut.Executor.map].
  *
- * The map holds the objects, until the last that was submitted has settled, and lets them go on the main
- * context of this call; the array is only read. May be called on any thread.
+ * The map holds the objects, until the last that was submitted has settled, and lets them go on the
+ * main context of this call; the array is only read. May be called on any thread.
  *
  * Returns: (transfer full): the map
  *
@@ -481,8 +483,8 @@ cfut_executor_map_array (CfutExecutor     *self,
  * Cancels what is left: items that are not submitted will not be, those that were and have not been
  * taken are cancelled as by [method@Cfut.Future.cancel].
  *
- * [method@Cfut.Map.next] still hands out those that were submitted, and then is at its end. May be called on
- * any thread, and more than once.
+ * [method@Cfut.Map.next] still hands out those that were submitted, and then is at its end. May be
+ * called on any thread, and more than once.
  *
  * Since: 1.0
  */
@@ -510,13 +512,13 @@ cfut_map_cancel (CfutMap *self)
 /**
  * cfut_map_set_timeout_usec:
  * @self: a map
- * @timeout_usec: how long the whole may take, in microseconds from the making of the map; negative, the
- *   default, for no limit
+ * @timeout_usec: how long the whole may take, in microseconds from the making of the map; negative,
+ *   the default, for no limit
  *
- * Limits the waits for all items together. When the time is up [method@Cfut.Map.next] hands out what
- * has settled, and fails with %G_IO_ERROR_TIMED_OUT where it would have to wait. Nothing is cancelled, and
- * with another limit it goes on. May be called on any thread; waits under way keep the limit that they
- * began with.
+ * Limits the waits for all items together. When the time is up [method@Cfut.Map.next] hands out
+ * what has settled, and fails with %G_IO_ERROR_TIMED_OUT where it would have to wait. Nothing is
+ * cancelled, and with another limit it goes on. May be called on any thread; waits under way keep
+ * the limit that they began with.
  *
  * Since: 1.0
  */
@@ -577,8 +579,8 @@ cfut_map_get_n_items (CfutMap *self)
  * cfut_map_get_n_taken:
  * @self: a map
  *
- * Tells how many items were handed out. The last of them has the index that is one less. May be called on any
- * thread.
+ * Tells how many items were handed out. The last of them has the index that is one less. May be
+ * called on any thread.
  *
  * Returns: the number
  *

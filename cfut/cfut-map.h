@@ -25,8 +25,8 @@ G_DECLARE_FINAL_TYPE (CfutMap, cfut_map, CFUT, MAP, GObject)
  * @user_data: the data given with the call
  * @error: return location for an error
  *
- * A function that does one item of a map over objects; like [callback@Cfut.MapFunc]. It is called on
- * threads of the executor, on several at once, and the item must bear that.
+ * A function that does one item of a map over objects; like [callback@Cfut.MapFunc]. It is called
+ * on threads of the executor, on several at once, and the item must bear that.
  *
  * Returns: whether the item succeeded
  *

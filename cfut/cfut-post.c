@@ -4,8 +4,9 @@
 
 /* What is posted: a function without a future, in one small allocation.
  *
- * Its function wants a task: each thread has one that serves for all, as long as nobody keeps it. A task that somebody
- * has kept, or that was changed, is resolved and left to them, and the next post gets a new one.
+ * Its function wants a task: each thread has one that serves for all, as long as nobody keeps it. A
+ * task that somebody has kept, or that was changed, is resolved and left to them, and the next post
+ * gets a new one.
  *
  * Threads: made on the submitting thread, run on any.
  * Locks: none.

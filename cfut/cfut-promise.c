@@ -98,8 +98,8 @@ cfut_promise_init (CfutPromise *self)
 /**
  * cfut_promise_new:
  *
- * Makes a promise with a pending future, which belongs to the thread-default main context and the thread of
- * this call.
+ * Makes a promise with a pending future, which belongs to the thread-default main context and the
+ * thread of this call.
  *
  * Returns: (transfer full): a new promise
  *
@@ -430,7 +430,8 @@ cfut_promise_get_cancellable (CfutPromise *self)
  * cfut_future_new_resolved: (constructor)
  * @value: (nullable): the result; %NULL or an unset value for "no value"
  *
- * Makes a future that is resolved already, for example for a function of [method@Cfut.Future.chain] to return.
+ * Makes a future that is resolved already, for example for a function of [method@Cfut.Future.chain]
+ * to return.
  *
  * Returns: (transfer full): a new future
  *

@@ -10,16 +10,16 @@ G_BEGIN_DECLS
 
 typedef struct _CfutRateWatch CfutRateWatch;
 
-/* Who is told that there may be a token before the time that was said. Embedded, and zero before its first use but
- * for the functions. */
+/* Who is told that there may be a token before the time that was said. Embedded, and zero before
+ * its first use but for the functions. */
 struct _CfutRateWatch {
   CfutRateWatch *next;
   CfutRateWatch **link;  /* what points to it; NULL: not in a list */
 
   /* Under the limit's lock: takes a reference on the embedder, if there is one still. */
   gboolean (*hold)    (CfutRateWatch *self);
-  /* Outside any lock, on the thread that changed the limit or gave a token back; drops that reference. It may
-   * come after unwatch. */
+  /* Outside any lock, on the thread that changed the limit or gave a token back; drops that
+   * reference. It may come after unwatch. */
   void     (*changed) (CfutRateWatch *self);
 };
 
@@ -35,7 +35,8 @@ void     cfut_rate_limit_watch     (CfutRateLimit *self,
 void     cfut_rate_limit_unwatch   (CfutRateLimit *self,
                                     CfutRateWatch *watch);
 
-/* Puts a token back, which the caller took and did not use, and returns who is to be told of it: under no lock. */
+/* Puts a token back, which the caller took and did not use, and returns who is to be told of it:
+ * under no lock. */
 GPtrArray *cfut_rate_limit_give_back (CfutRateLimit *self);
 void       cfut_rate_watches_tell    (GPtrArray     *watches);  /* (transfer full) (nullable) */
 

@@ -4,17 +4,19 @@
 
 /* A rate limit: a bucket of tokens that fills with time, one for each start.
  *
- * The bucket is a number of tokens at a time. Nobody fills it: how much there is follows from the time that has passed
- * when somebody looks, and only a token that is taken moves the time, so that looking often loses nothing to
- * rounding. A start that was held back comes a little late, as threads do, and with a burst of 1 the time that it is late
- * by would be lost; so after somebody was turned away the bucket runs over by the tokens of CATCH_UP_USEC. What is
- * due stays exact then, however late each start is.
+ * The bucket is a number of tokens at a time. Nobody fills it: how much there is follows from the
+ * time that has passed when somebody looks, and only a token that is taken moves the time, so that
+ * looking often loses nothing to rounding. A start that was held back comes a little late, as
+ * threads do, and with a burst of 1 the time that it is late by would be lost; so after somebody
+ * was turned away the bucket runs over by the tokens of CATCH_UP_USEC. What is due stays exact
+ * then, however late each start is.
  *
  * Threads: any.
  * Locks: one for each limit, under which no clock is read and nothing is called but a watch's hold.
  * Owns: nothing. Who watches takes itself out before it is gone.
  * Invariants:
- * 1. In any span t, seen from the times at which they fall due, no more than burst + rate * t tokens are taken.
+ * 1. In any span t, seen from the times at which they fall due, no more than burst + rate * t
+ *    tokens are taken.
  * 2. A thread that was told a time finds a token then, unless another took it.
  * 3. Whoever raises what there is tells those that watch, outside the lock.
  * Not here: who waits for a token (core/cfut-gate.c). */
@@ -30,13 +32,13 @@
  *
  * How many tasks may be started in a span of time.
  *
- * It is a bucket with room for `burst` tokens, full at first, which gains `rate` tokens a second. Each start takes one;
- * where there is none, the task stays in its queue until there is. No thread waits for a token. Over a long time the
- * rate is exact: a task that starts late, since its thread was not woken in time, does not put off those
- * after it.
+ * It is a bucket with room for `burst` tokens, full at first, which gains `rate` tokens a second.
+ * Each start takes one; where there is none, the task stays in its queue until there is. No thread
+ * waits for a token. Over a long time the rate is exact: a task that starts late, since its thread
+ * was not woken in time, does not put off those after it.
  *
- * Set it with [method@Cfut.Executor.set_rate_limit]; several executors may share one. All methods may be called on
- * any thread.
+ * Set it with [method@Cfut.Executor.set_rate_limit]; several executors may share one. All methods
+ * may be called on any thread.
  *
  * ```c
  * g_autoptr (CfutRateLimit) limit = cfut_rate_limit_new (10, 1);
@@ -323,7 +325,8 @@ cfut_rate_limit_class_init (CfutRateLimitClass *klass)
   /**
    * CfutRateLimit:burst: (getter get_burst) (setter set_burst)
    *
-   * How many tasks may be started at once after a while without any. Notified on the thread that sets it.
+   * How many tasks may be started at once after a while without any. Notified on the thread that
+   * sets it.
    *
    * Since: 1.0
    */
@@ -393,7 +396,8 @@ cfut_rate_limit_get_rate (CfutRateLimit *self)
  * @self: a rate limit
  * @rate: how many tasks may be started in a second; above 0
  *
- * Changes the rate. What has been saved up stays; tasks that wait for a token follow the new rate at once.
+ * Changes the rate. What has been saved up stays; tasks that wait for a token follow the new rate
+ * at once.
  *
  * Since: 1.0
  */
@@ -440,8 +444,8 @@ cfut_rate_limit_get_burst (CfutRateLimit *self)
  * @self: a rate limit
  * @burst: how many tasks may be started at once after a while without any; at least 1
  *
- * Changes the burst. A bucket that has been used gets no tokens by that, only room for more; what is too
- * much for the new size is lost.
+ * Changes the burst. A bucket that has been used gets no tokens by that, only room for more; what
+ * is too much for the new size is lost.
  *
  * Since: 1.0
  */

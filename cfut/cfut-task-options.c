@@ -2,22 +2,25 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What a task has that was submitted with a request, or is given a priority or paused later: deadlines, a place among
- * the priorities, a cancellable from outside.
+/* What a task has that was submitted with a request, or is given a priority or paused later:
+ * deadlines, a place among the priorities, a cancellable from outside.
  *
  *   submitted --(queue deadline)--> rejected
  *       \--started--(run deadline)--> rejected, asked to stop --(100 ms)--> its thread is given up
  *
- * Threads: a request is applied on the submitting thread; priorities and pauses come on any; deadlines on the
- *   timer's.
- * Locks: the cell's guards priority, place and held_pool. While a task is pending and queued and its cell is locked,
- *   the pool in which it is queued is alive: who takes it from there waits for the lock.
- * Owns: an armed timer owns a reference on the task, and so does the handler on a cancellable from outside.
+ * Threads: a request is applied on the submitting thread; priorities and pauses come on any;
+ *   deadlines on the timer's.
+ * Locks: the cell's guards priority, place and held_pool. While a task is pending and queued and
+ *   its cell is locked, the pool in which it is queued is alive: who takes it from there waits for
+ *   the lock.
+ * Owns: an armed timer owns a reference on the task, and so does the handler on a cancellable from
+ *   outside.
  * Invariants:
- * 1. A task whose place counts is flagged PLACED, and its presence in a queue is stale from then on.
+ * 1. A task whose place counts is flagged PLACED, and its presence in a queue is stale from then
+ *    on.
  * 2. What is set aside keeps its pool alive until it is released.
- * 3. The timer is armed for one thing at a time, which its function tells: so one that fires late does not take
- *    the next thing for its own.
+ * 3. The timer is armed for one thing at a time, which its function tells: so one that fires late
+ *    does not take the next thing for its own.
  * Not here: heaps (core/cfut-pool-place.c), running (cfut-task.c). */
 
 #include <glib/gi18n-lib.h>
@@ -65,7 +68,8 @@ cfut_task_options_free (CfutTaskOptions *self)
   g_slice_free (CfutTaskOptions, self);
 }
 
-/* Under the cell's lock, or before others have the task. The first look at the time stands for the submission. */
+/* Under the cell's lock, or before others have the task. The first look at the time stands for the
+ * submission. */
 gint64
 cfut_task_options_key (CfutTaskOptions *self)
 {
@@ -292,7 +296,8 @@ cfut_task_apply_request (CfutTask    *self,
   if (request->group != NULL)
     cfut_group_add (request->group, future);
 
-  /* With a group too: others see the future from here on, and whoever has options is queued with care. */
+  /* With a group too: others see the future from here on, and whoever has options is queued with
+   * care. */
   if (request->priority != 0 || request->run_deadline_usec >= 0 || request->queue_deadline_usec >= 0 ||
       request->cancellable != NULL || request->group != NULL)
     {
@@ -331,8 +336,8 @@ task_is_queued (CfutTask *self,
  * @self: a future
  * @priority: as GLib's: 0 is the default, less is more urgent; from -100 to 100
  *
- * Changes the priority of a task that waits in the queue of a [class@Cfut.ThreadExecutor]. May be called on any
- * thread. What [property@Cfut.Request:priority] says of priorities holds here too.
+ * Changes the priority of a task that waits in the queue of a [class@Cfut.ThreadExecutor]. May be
+ * called on any thread. What [property@Cfut.Request:priority] says of priorities holds here too.
  *
  * Returns: %FALSE if the task is not queued there (any more)
  *
@@ -383,7 +388,8 @@ cfut_future_set_priority (CfutFuture *self,
  * cfut_future_get_priority:
  * @self: a future
  *
- * Tells the priority that the future was submitted with, or was given after. May be called on any thread.
+ * Tells the priority that the future was submitted with, or was given after. May be called on any
+ * thread.
  *
  * Returns: the priority; 0 is the default
  *

@@ -95,8 +95,8 @@ cfut_task_peek_options (CfutTask *self)
 CfutTask *cfut_task_new (CfutTaskFunc    func,
                          gpointer        user_data,
                          GDestroyNotify  destroy);
-/* Takes over a reference. FALSE: it could not be started, being settled or flagged with one of @unless; the
- * reference is the caller's still. */
+/* Takes over a reference. FALSE: it could not be started, being settled or flagged with one of
+ * @unless; the reference is the caller's still. */
 gboolean  cfut_task_run (CfutTask       *self,
                          guint           unless);
 /* In a wait on a worker of its pool. FALSE: it cannot be run here. */

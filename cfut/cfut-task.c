@@ -4,8 +4,8 @@
 
 /* The task: a future together with the function that computes it, in one object.
  *
- * Threads: made on the submitting thread, run once on any. Setters, progress and checkpoint work on the
- *   thread that runs it, and do nothing elsewhere.
+ * Threads: made on the submitting thread, run once on any. Setters, progress and checkpoint work on
+ *   the thread that runs it, and do nothing elsewhere.
  * Locks: none of its own; see cfut-future.c.
  * Owns: the function's data, until the owner's context releases it after settling.
  * Invariants:
@@ -27,9 +27,9 @@
  *
  * A submitted future as its own function sees it: results, progress, and being asked to stop.
  *
- * Only executors make tasks; the future that [method@Cfut.Executor.submit] returns is the task. Setters
- * work only on the thread on which the function runs, and only while it does: anywhere else they
- * have no effect.
+ * Only executors make tasks; the future that [method@Cfut.Executor.submit] returns is the task.
+ * Setters work only on the thread on which the function runs, and only while it does: anywhere else
+ * they have no effect.
  *
  * Since: 1.0
  */
@@ -68,7 +68,8 @@ cfut_task_holds_data (CfutFuture *future)
   return ((CfutTask *) future)->destroy != NULL;
 }
 
-/* Under the cell's lock. A place among the priorities is given up, a presence in a queue becomes stale. */
+/* Under the cell's lock. A place among the priorities is given up, a presence in a queue becomes
+ * stale. */
 static gpointer
 cfut_task_unqueued (CfutFuture *future)
 {
@@ -260,7 +261,8 @@ task_take_value (CfutTask *self,
  * @self: the running task
  * @value: (nullable): the result; %NULL or an unset value for "no value"
  *
- * Sets the value that the future is resolved with when the function returns %TRUE. The last one set stands.
+ * Sets the value that the future is resolved with when the function returns %TRUE. The last one set
+ * stands.
  *
  * Since: 1.0
  */
@@ -431,8 +433,9 @@ cfut_task_set_result_boolean (CfutTask *self,
  * @done: how much is done, in units of the task's choice; more than @total counts as @total
  * @total: how much there is; 0 if that is not known
  *
- * Tells how far the task has come. It may be called as often as is convenient: the owner is notified of
- * the latest, at most 60 times a second, and always of the last before the future settles.
+ * Tells how far the task has come. It may be called as often as is convenient: the owner is
+ * notified of the latest, at most 60 times a second, and always of the last before the future
+ * settles.
  *
  * Since: 1.0
  */
@@ -499,11 +502,11 @@ task_is_asked_to_stop (CfutTask *self)
  * @error: return location for an error
  *
  * Tells whether to go on. A function calls it between steps, some thousand times a second at most
- * being plenty, and when it returns %FALSE undoes what has to be undone and returns %FALSE with that error.
- * While the task is paused ([method@Cfut.Future.pause]) it does not return.
+ * being plenty, and when it returns %FALSE undoes what has to be undone and returns %FALSE with
+ * that error. While the task is paused ([method@Cfut.Future.pause]) it does not return.
  *
- * Errors: %G_IO_ERROR_CANCELLED when the task was asked to stop, %CFUT_FUTURE_ERROR_DEADLINE when its run
- * deadline has passed.
+ * Errors: %G_IO_ERROR_CANCELLED when the task was asked to stop, %CFUT_FUTURE_ERROR_DEADLINE when
+ * its run deadline has passed.
  *
  * Returns: %TRUE to go on
  *

@@ -12,8 +12,8 @@
  * 1. A task that the pool holds is flagged QUEUED until it is started or settled.
  * 2. A task that came too late to a closed pool is rejected by its submitter, though the pool holds
  *    it: whoever of them is first settles it, the other lets go.
- * 3. A task that is paused when its turn comes is set aside: it stands among the priorities, at a time that never
- *    comes, until it is resumed or settled.
+ * 3. A task that is paused when its turn comes is set aside: it stands among the priorities, at a
+ *    time that never comes, until it is resumed or settled.
  * Not here: scheduling. */
 
 #include <glib/gi18n-lib.h>
@@ -33,8 +33,8 @@
  *
  * Runs functions on threads, for work that waits or that computes in C.
  *
- * Threads are started when there is work for them and go away after 15 seconds without. An executor that is
- * dropped finishes what it took, and nobody has to wait for that.
+ * Threads are started when there is work for them and go away after 15 seconds without. An executor
+ * that is dropped finishes what it took, and nobody has to wait for that.
  *
  * ```c
  * g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (0);
@@ -72,8 +72,8 @@ typedef enum {
 
 G_DEFINE_FINAL_TYPE (CfutThreadExecutor, cfut_thread_executor, CFUT_TYPE_EXECUTOR)
 
-/* It could not be started: it is not pending any more, stands elsewhere, or is paused. What is paused is set aside,
- * unless it was resumed meanwhile: then TRUE, and it is to be tried again. */
+/* It could not be started: it is not pending any more, stands elsewhere, or is paused. What is
+ * paused is set aside, unless it was resumed meanwhile: then TRUE, and it is to be tried again. */
 static gboolean
 pool_left_behind (CfutTask *task,
                   gboolean  placed)
@@ -285,7 +285,8 @@ thread_executor_enqueue (CfutExecutor *executor,
   if (!queued)
     cfut_cell_clear_flags (&future->cell, CFUT_CELL_QUEUED);
 
-  /* If it was queued the reference is the pool's now, and the caller of submit has one of its own. */
+  /* If it was queued the reference is the pool's now, and the caller of submit has one of its
+   * own. */
   cfut_future_reject_pending (future, refusal_error (self));
   if (!queued)
     cfut_future_release (future);
@@ -499,8 +500,8 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
   /**
    * CfutThreadExecutor:max-workers:
    *
-   * How many threads there are at most. 0, the default, means the number of processors and four, 32 at
-   * most, as CPython's thread pool has it. More than 4,095 count as 4,095.
+   * How many threads there are at most. 0, the default, means the number of processors and four, 32
+   * at most, as CPython's thread pool has it. More than 4,095 count as 4,095.
    *
    * Since: 1.0
    */
@@ -522,8 +523,9 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
   /**
    * CfutThreadExecutor:n-abandoned: (getter get_n_abandoned)
    *
-   * How many threads are stuck at the moment in a function that did not end within 100 milliseconds after its run
-   * deadline. They have been replaced, and go when that function returns. Not notified.
+   * How many threads are stuck at the moment in a function that did not end within 100 milliseconds
+   * after its run deadline. They have been replaced, and go when that function returns. Not
+   * notified.
    *
    * Since: 1.0
    */
@@ -534,10 +536,10 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
   /**
    * CfutThreadExecutor:compensate:
    *
-   * Whether a thread that is blocked in a wait of the library is stood in for: it runs what it waits for itself, or
-   * one more thread is started. Without, there are never more threads than [property@Cfut.ThreadExecutor:max-workers], tasks of an
-   * executor of one thread never overlap, and a wait that no thread would be left for fails with
-   * %CFUT_FUTURE_ERROR_DEADLOCK.
+   * Whether a thread that is blocked in a wait of the library is stood in for: it runs what it
+   * waits for itself, or one more thread is started. Without, there are never more threads than
+   * [property@Cfut.ThreadExecutor:max-workers], tasks of an executor of one thread never overlap,
+   * and a wait that no thread would be left for fails with %CFUT_FUTURE_ERROR_DEADLOCK.
    *
    * Since: 1.0
    */
@@ -548,7 +550,8 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
   /**
    * CfutThreadExecutor:idle-timeout-usec: (getter get_idle_timeout_usec) (setter set_idle_timeout_usec)
    *
-   * After how many microseconds without work a thread goes away; negative for never. 15 seconds by default.
+   * After how many microseconds without work a thread goes away; negative for never. 15 seconds by
+   * default.
    *
    * Since: 1.0
    */
@@ -560,7 +563,8 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
   /**
    * CfutThreadExecutor:thread-name-prefix: (getter dup_thread_name_prefix) (setter set_thread_name_prefix)
    *
-   * What the names of the threads begin with; a number follows. Of the name, the system shows 15 bytes.
+   * What the names of the threads begin with; a number follows. Of the name, the system shows 15
+   * bytes.
    *
    * Since: 1.0
    */
@@ -577,8 +581,8 @@ cfut_thread_executor_init (CfutThreadExecutor *self)
 
 /**
  * cfut_thread_executor_new:
- * @max_workers: how many threads there may be at most; 0 for the number of processors and four, 32 at
- *   most
+ * @max_workers: how many threads there may be at most; 0 for the number of processors and four, 32
+ *   at most
  *
  * Makes an executor that runs functions on threads.
  *
@@ -617,7 +621,8 @@ cfut_thread_executor_get_n_threads (CfutThreadExecutor *self)
  * cfut_thread_executor_get_n_abandoned: (get-property n-abandoned)
  * @self: a thread executor
  *
- * Tells how many threads are stuck in functions whose run deadline has passed. May be called on any thread.
+ * Tells how many threads are stuck in functions whose run deadline has passed. May be called on any
+ * thread.
  *
  * Returns: the number of threads
  *
@@ -657,8 +662,8 @@ cfut_thread_executor_get_idle_timeout_usec (CfutThreadExecutor *self)
  * @self: a thread executor
  * @timeout_usec: microseconds; negative for never
  *
- * Sets after how long without work a thread goes away. It holds from the next time on that a thread goes to sleep. May
- * be called on any thread, where the notification comes too.
+ * Sets after how long without work a thread goes away. It holds from the next time on that a thread
+ * goes to sleep. May be called on any thread, where the notification comes too.
  *
  * Since: 1.0
  */
@@ -700,8 +705,8 @@ cfut_thread_executor_dup_thread_name_prefix (CfutThreadExecutor *self)
  * @self: a thread executor
  * @prefix: (nullable): the prefix; %NULL for the default
  *
- * Sets what the names of threads begin with that are started from now on. The string is kept for ever. May be called on
- * any thread, where the notification comes too.
+ * Sets what the names of threads begin with that are started from now on. The string is kept for
+ * ever. May be called on any thread, where the notification comes too.
  *
  * Since: 1.0
  */
@@ -720,14 +725,14 @@ cfut_thread_executor_set_thread_name_prefix (CfutThreadExecutor *self,
  * @self: a thread executor
  * @func: (scope notified) (closure user_data) (destroy destroy): what to call
  * @user_data: data for @func
- * @destroy: (nullable): frees @user_data, when no thread of the executor will need it any more; called on the
- *   main context of this call
+ * @destroy: (nullable): frees @user_data, when no thread of the executor will need it any more;
+ *   called on the main context of this call
  *
  * Has a function called on each of the executor's threads before that runs its first task.
  *
- * When it fails, the executor is broken: what is queued, and what is submitted later, is rejected with
- * %CFUT_FUTURE_ERROR_BROKEN and the function's message; what runs on other threads runs to its end. To be called
- * once, before the first submission.
+ * When it fails, the executor is broken: what is queued, and what is submitted later, is rejected
+ * with %CFUT_FUTURE_ERROR_BROKEN and the function's message; what runs on other threads runs to its
+ * end. To be called once, before the first submission.
  *
  * Since: 1.0
  */

@@ -4,7 +4,8 @@
 
 /* How a thread becomes one of an executor: its name, and the function that prepares it.
  *
- * Threads: the pool's workers call enter and leave on their own; the setters come before them, or on any.
+ * Threads: the pool's workers call enter and leave on their own; the setters come before them, or
+ *   on any.
  * Locks: none. The prefix is an interned string behind an atomic pointer.
  * Owns: the initializer's data, which is freed on the context of who set it.
  * Invariants:

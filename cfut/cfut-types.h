@@ -172,8 +172,8 @@ typedef gboolean (*CfutInitializerFunc) (gpointer   user_data,
  * @user_data: the data given with the call
  * @error: return location for an error
  *
- * A function that does a part of a range of indexes. It is called on threads of the executor, on several at
- * once.
+ * A function that does a part of a range of indexes. It is called on threads of the executor, on
+ * several at once.
  *
  * Returns: whether it succeeded
  *
@@ -212,8 +212,8 @@ typedef gboolean (*CfutMapFunc) (CfutTask  *task,
  *
  * What follows a settled future. It is called on the main context of who chained it.
  *
- * Returns: (transfer full) (nullable): the future that the chained one is settled like; %NULL rejects
- *   the chained one with @error
+ * Returns: (transfer full) (nullable): the future that the chained one is settled like; %NULL
+ *   rejects the chained one with @error
  *
  * Since: 1.0
  */

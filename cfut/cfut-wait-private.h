@@ -11,7 +11,8 @@
 
 G_BEGIN_DECLS
 
-/* Both wait for a cell to settle. The cell lives as long as @source_object, or until the call returns. */
+/* Both wait for a cell to settle. The cell lives as long as @source_object, or until the call
+ * returns. */
 CfutWake cfut_cell_block      (CfutCell            *cell,
                                gint64               deadline_usec,
                                GCancellable        *cancellable);

@@ -6,13 +6,13 @@
  *
  * Threads: any. What waits in a main loop ends on the thread-default context of its caller.
  * Locks: sources_lock, a leaf but for the GMainContext's own.
- * Owns: an AsyncWait is held by the cell's list, or the delivery queue after it, and by the source of its
- *   deadline. The GTask in it holds the source object and so the cell.
+ * Owns: an AsyncWait is held by the cell's list, or the delivery queue after it, and by the source
+ *   of its deadline. The GTask in it holds the source object and so the cell.
  * Invariants:
- * 1. Exactly one of two ends an AsyncWait: the item that the settling thread queued, or the source when it
- *    has got the node out of the cell's list.
- * 2. The item goes through the caller's own delivery queue behind the future, so that where caller and
- *    owner are the same the wait ends after the future's callbacks.
+ * 1. Exactly one of two ends an AsyncWait: the item that the settling thread queued, or the source
+ *    when it has got the node out of the cell's list.
+ * 2. The item goes through the caller's own delivery queue behind the future, so that where caller
+ *    and owner are the same the wait ends after the future's callbacks.
  * Not here: what settling means. */
 
 #include "core/cfut-lock-private.h"

@@ -6,13 +6,15 @@
  *
  * Threads: any. Held work is executed on the thread that ends the pause, or the timers'.
  * Locks: one, of the rank of the work log's, which is not taken under it; the gate's lock may be.
- * Owns: the work that is held, and a reference on the executor while there is any and no pause: an executor that
- *   is dropped finishes what it took. It goes back on the context where the gate was made.
+ * Owns: the work that is held, and a reference on the executor while there is any and no pause: an
+ *   executor that is dropped finishes what it took. It goes back on the context where the gate was
+ *   made.
  * Invariants:
- * 1. Work is executed in the order of its submission, by one thread at a time; what has settled is skipped.
+ * 1. Work is executed in the order of its submission, by one thread at a time; what has settled is
+ *    skipped.
  * 2. When the gate opens while a thread is at it, that thread asks the gate once more.
- * 3. There is held work without a reference on the executor only during a pause, or while a thread that has one
- *    of its own is at it.
+ * 3. There is held work without a reference on the executor only during a pause, or while a thread
+ *    that has one of its own is at it.
  * Not here: when the gate is open (core/cfut-gate.c). */
 
 #include "core/cfut-delivery-private.h"

@@ -10,7 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* The work that a derived executor was given and that has not settled; it may outlive the executor. */
+/* The work that a derived executor was given and that has not settled; it may outlive the
+ * executor. */
 typedef struct {
   gatomicrefcount ref_count;
 
@@ -32,7 +33,8 @@ void         cfut_work_log_get_counts (CfutWorkLog *self,
                                        guint64     *n_running,
                                        guint64     *n_completed);
 
-/* Takes over the task's reference. NULL: the log is closed, and the task's reference is still the caller's. */
+/* Takes over the task's reference. NULL: the log is closed, and the task's reference is still the
+ * caller's. */
 CfutWork    *cfut_work_new            (CfutWorkLog *log,
                                        CfutTask    *task);
 

@@ -7,10 +7,11 @@
  * Threads: any. run calls the function on the thread that calls it.
  * Locks: the log's lock guards its list and counters. A cell's lock may be taken under it, by
  *   adding a node, and nothing else.
- * Owns: a work holds its task and its log; the log's list holds nothing, works take themselves out when their
- *   future settles.
+ * Owns: a work holds its task and its log; the log's list holds nothing, works take themselves out
+ *   when their future settles.
  * Invariants:
- * 1. The last reference of a work settles its future: dropped without a run, it rejects with ABANDONED.
+ * 1. The last reference of a work settles its future: dropped without a run, it rejects with
+ *    ABANDONED.
  * 2. A function runs at most once, whatever the executor does.
  * Not here: threads. */
 
@@ -275,8 +276,8 @@ cfut_work_get_future (CfutWork *self)
  * cfut_work_run:
  * @self: a work
  *
- * Runs the function on this thread and settles the future with what it returns. A function runs once at
- * most: a second call, or one after the future has settled, does nothing.
+ * Runs the function on this thread and settles the future with what it returns. A function runs
+ * once at most: a second call, or one after the future has settled, does nothing.
  *
  * Returns: whether the function ran
  *

@@ -14,9 +14,9 @@
  *            cell_settle_locked: cancelled, rejected or abandoned before it ran
  *
  * Threads: any.
- * Locks: CFUT_CELL_LOCK, a bit of the word, guards the list of nodes and what the embedder keeps under
- *   it (its result until it settles). It is a leaf: under it nothing is called but a
- *   node's progress function, which may push into a delivery queue. It is held for tens of instructions,
+ * Locks: CFUT_CELL_LOCK, a bit of the word, guards the list of nodes and what the embedder keeps
+ *   under it (its result until it settles). It is a leaf: under it nothing is called but a node's
+ *   progress function, which may push into a delivery queue. It is held for tens of instructions,
  *   so a thread that finds it taken yields.
  * Owns: nothing; nodes belong to who added them until they are closed or removed.
  * Invariants:
@@ -183,8 +183,9 @@ cfut_cell_remove (CfutCell *cell,
   return removed;
 }
 
-/* PENDING to RUNNING, unless one of some flags is set; sets others. A held lock is waited for: who cancels does its accounts under it, and whoever
- * fails to start may drop what those accounts are in. */
+/* PENDING to RUNNING, unless one of some flags is set; sets others. A held lock is waited for: who
+ * cancels does its accounts under it, and whoever fails to start may drop what those accounts are
+ * in. */
 gboolean
 cfut_cell_start (CfutCell *cell,
                  guint     unless,
@@ -215,15 +216,16 @@ cfut_cell_start (CfutCell *cell,
 }
 
 /* Gives the one reference that the caller holds to the delivery queue: as the presence that is
- * scheduled with it, or, where the future stands in that queue already, as one more to be dropped. */
+ * scheduled with it, or, where the future stands in that queue already, as one more to be
+ * dropped. */
 static inline guint
 hand_over (guint word)
 {
   return word & CFUT_CELL_SCHEDULED ? word + CFUT_CELL_RELEASE_ONE : word | CFUT_CELL_SCHEDULED;
 }
 
-/* The fast way out of RUNNING, by who runs it, with nobody in the list. FALSE: somebody is, or the lock is
- * taken: then lock and settle. */
+/* The fast way out of RUNNING, by who runs it, with nobody in the list. FALSE: somebody is, or the
+ * lock is taken: then lock and settle. */
 gboolean
 cfut_cell_try_settle (CfutCell  *cell,
                       CfutState  to,
@@ -246,10 +248,10 @@ cfut_cell_try_settle (CfutCell  *cell,
   return TRUE;
 }
 
-/* Settles, closes the list and unlocks. Nodes that are to be served on this thread come back in @serve, by
- * kind and in the order in which they were added. The caller's reference goes to the delivery queue in
- * the same step, unless there are nodes that the future has to be alive for: then that is up to the
- * caller, after serving them. Returns the word as it was. */
+/* Settles, closes the list and unlocks. Nodes that are to be served on this thread come back in
+ * @serve, by kind and in the order in which they were added. The caller's reference goes to the
+ * delivery queue in the same step, unless there are nodes that the future has to be alive for: then
+ * that is up to the caller, after serving them. Returns the word as it was. */
 guint
 cfut_cell_settle_locked (CfutCell  *cell,
                          CfutState  to,
@@ -307,8 +309,8 @@ cfut_cell_open (CfutCell *cell)
       }
 }
 
-/* Gives one reference to the delivery queue. TRUE: the caller pushes the item; FALSE: it stands there
- * already, and the reference goes with it. @full: it could not be counted; the last number is
+/* Gives one reference to the delivery queue. TRUE: the caller pushes the item; FALSE: it stands
+ * there already, and the reference goes with it. @full: it could not be counted; the last number is
  * left for settling, which happens once and cannot fail. */
 gboolean
 cfut_cell_hand_over (CfutCell *cell,

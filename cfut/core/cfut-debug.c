@@ -4,9 +4,10 @@
 
 /* CFUT_DEBUG: what the library tells about itself on stderr when it is asked to.
  *
- * The variable is read when the library is loaded, and names keys: futures, states, delivery, pools, or all; help
- * lists them. Each line of a trace has the key, the time and the thread. With any key a blocking wait that holds
- * the default main context for long is warned of, once for each thing that is waited for.
+ * The variable is read when the library is loaded, and names keys: futures, states, delivery,
+ * pools, or all; help lists them. Each line of a trace has the key, the time and the thread. With
+ * any key a blocking wait that holds the default main context for long is warned of, once for each
+ * thing that is waited for.
  *
  * Threads: any.
  * Locks: warned_lock, which guards the set of what was warned of.

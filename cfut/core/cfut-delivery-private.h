@@ -31,8 +31,8 @@ struct _CfutItemClass {
   gboolean (*deliver) (CfutItem        *item,
                        CfutDeliverMode  mode);
 
-  /* Before it is taken out for REAP; may be NULL. TRUE: it would only be kept, and is better left where it is until others
-   * have let go of it. */
+  /* Before it is taken out for REAP; may be NULL. TRUE: it would only be kept, and is better left
+   * where it is until others have let go of it. */
   gboolean (*is_held) (CfutItem        *item);
 };
 
@@ -43,7 +43,8 @@ struct _CfutItem {
   const CfutItemClass *klass;
 };
 
-/* Something to be called on the owner's context at a time: throttled notifications. Context only. */
+/* Something to be called on the owner's context at a time: throttled notifications. Context
+ * only. */
 struct _CfutDelayed {
   CfutDelayed *next;
   gint64 at_usec;

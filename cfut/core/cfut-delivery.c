@@ -12,22 +12,24 @@
  *   worker --push--> owner's queue --(first into an empty one)--> delivery's ready list --> main source
  *                         \--> reap, on the owner's thread --> kept, until a loop runs
  *
- * Threads: push, ref, unref on any thread. Items are called on the thread that owns the main context at
- *   that time: its loop's, or the owner's own while it reaps.
- * Locks: the delivery's lock guards its context pointer and its ready list. Under it the lock of the
- *   GMainContext may be taken (wake-up), never the other way round: the context gives its own up before it
- *   calls our destroy notify. The registry's lock guards the map of contexts; a delivery's may be
- *   taken under it.
+ * Threads: push, ref, unref on any thread. Items are called on the thread that owns the main
+ *   context at that time: its loop's, or the owner's own while it reaps.
+ * Locks: the delivery's lock guards its context pointer and its ready list. Under it the lock of
+ *   the GMainContext may be taken (wake-up), never the other way round: the context gives its own
+ *   up before it calls our destroy notify. The registry's lock guards the map of contexts; a
+ *   delivery's may be taken under it.
  * Owns: an owner is held by its thread until that ends, by each future that belongs to it, and by
  *   the ready list. A delivery is held by its owners and by its source. Nobody holds the context.
  * Invariants:
- * 1. `scheduled` is TRUE from the push into an empty queue until the context has found the queue empty; in
- *    between the owner is in the ready list once, or about to be put there.
- * 2. Only who owns the context pops, and keeps; so there is one consumer at a time. Of a context that
- *    is gone, the default context is the consumer, in ORPHAN mode.
- * 3. An item that was kept is delivered before all younger ones, and `scheduled` stays TRUE until then.
- * 4. The main source stands just below GTK's redraw. The guard, at the highest priority, is armed by every
- *    wake-up, and lifts the main source to redraw's own priority if it was not served in time.
+ * 1. `scheduled` is TRUE from the push into an empty queue until the context has found the queue
+ *    empty; in between the owner is in the ready list once, or about to be put there.
+ * 2. Only who owns the context pops, and keeps; so there is one consumer at a time. Of a context
+ *    that is gone, the default context is the consumer, in ORPHAN mode.
+ * 3. An item that was kept is delivered before all younger ones, and `scheduled` stays TRUE until
+ *    then.
+ * 4. The main source stands just below GTK's redraw. The guard, at the highest priority, is armed
+ *    by every wake-up, and lifts the main source to redraw's own priority if it was not served in
+ *    time.
  * Not here: what items are; what an owner's thread does for itself (cfut-owner.c). */
 
 #include "core/cfut-debug-private.h"
@@ -60,8 +62,8 @@ cfut_delivery_unref (CfutDelivery *self)
   g_free (self);
 }
 
-/* Puts an owner in the ready list of its delivery, or, when its context is gone, in that of the default
- * context. Takes a reference for the list. */
+/* Puts an owner in the ready list of its delivery, or, when its context is gone, in that of the
+ * default context. Takes a reference for the list. */
 void
 cfut_owner_make_ready (CfutOwner *self)
 {

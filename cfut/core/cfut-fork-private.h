@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 /* Written once, in the child, when it has no other thread. */
 extern gboolean cfut_forked_child;
 
-/* The process is a copy made by fork () of one that used the library: of its threads only this one lives. */
+/* The process is a copy made by fork () of one that used the library: of its threads only this one
+ * lives. */
 static inline gboolean
 cfut_is_forked_child (void)
 {
@@ -27,7 +28,8 @@ void    cfut_fork_watch         (void);
 /* What in a forked child may be locked for ever is taken by force. */
 void    cfut_fork_lock_in_child (GMutex *mutex);
 
-/* Around a fork (), each for the locks of its own file: taken before, given back after, in both processes. */
+/* Around a fork (), each for the locks of its own file: taken before, given back after, in both
+ * processes. */
 void    cfut_delivery_hold_locks (gboolean hold);
 void    cfut_owner_hold_locks    (gboolean hold);
 void    cfut_report_hold_locks   (gboolean hold);

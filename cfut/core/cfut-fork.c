@@ -4,15 +4,15 @@
 
 /* What becomes of the library in a child of fork () that does not exec.
  *
- * Threads do not survive a fork. A process that had used the library before it forked gets clear errors in the child:
- * what would need another thread fails with CFUT_FUTURE_ERROR_BROKEN, and nothing hangs. What needs none goes
- * on: promises, getters, callbacks, cancelling, dropping. A process that uses the library only after it forked
- * is not a child in this sense.
+ * Threads do not survive a fork. A process that had used the library before it forked gets clear
+ * errors in the child: what would need another thread fails with CFUT_FUTURE_ERROR_BROKEN, and
+ * nothing hangs. What needs none goes on: promises, getters, callbacks, cancelling, dropping. A
+ * process that uses the library only after it forked is not a child in this sense.
  *
  * Threads: the handlers run on the thread that forks.
- * Locks: the library's global ones, and those of deliveries, are held over the fork, so that they and what they
- *   guard are whole in the child. Others may stand locked there by a thread that is gone; nobody will give
- *   them back, so they are taken by force after a while.
+ * Locks: the library's global ones, and those of deliveries, are held over the fork, so that they
+ *   and what they guard are whole in the child. Others may stand locked there by a thread that is
+ *   gone; nobody will give them back, so they are taken by force after a while.
  * Owns: nothing.
  * Invariants:
  * 1. cfut_forked_child is TRUE before anything else of the library runs in the child.

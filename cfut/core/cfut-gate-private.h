@@ -12,17 +12,18 @@ G_BEGIN_DECLS
 
 typedef struct _CfutGate CfutGate;
 
-/* @open: on the thread of the timers, or that resumes, changes the limit or gives a token back; quick, outside any
- * lock, and not of a user's. It means: ask again. */
+/* @open: on the thread of the timers, or that resumes, changes the limit or gives a token back;
+ * quick, outside any lock, and not of a user's. It means: ask again. */
 CfutGate      *cfut_gate_new        (void          (*open) (gpointer data),
                                      gpointer        data);
 CfutGate      *cfut_gate_ref        (CfutGate       *self);
 void           cfut_gate_unref      (CfutGate       *self);
-/* After it has returned @open is not called and does not run, but for one that this call was made from. */
+/* After it has returned @open is not called and does not run, but for one that this call was made
+ * from. */
 void           cfut_gate_close      (CfutGate       *self);
 
-/* Any thread. TRUE: one task may be started, and there may be no room for a second. FALSE: not now, and @open
- * will be called. */
+/* Any thread. TRUE: one task may be started, and there may be no room for a second. FALSE: not now,
+ * and @open will be called. */
 gboolean       cfut_gate_pass       (CfutGate       *self);
 /* Nothing was started after all. */
 void           cfut_gate_give_back  (CfutGate       *self);

@@ -2,21 +2,22 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What holds back the tasks of a queue: a pause, and a rate limit. Whoever is about to start a task asks here first;
- * who is told no goes away, and is called when there is reason to ask again. Nobody sleeps for a token.
+/* What holds back the tasks of a queue: a pause, and a rate limit. Whoever is about to start a task
+ * asks here first; who is told no goes away, and is called when there is reason to ask again.
+ * Nobody sleeps for a token.
  *
  * Threads: any.
- * Locks: one for each gate; the limit's and the timers' locks may be taken under it. Neither open nor a last
- *   unref happens under it.
+ * Locks: one for each gate; the limit's and the timers' locks may be taken under it. Neither open
+ *   nor a last unref happens under it.
  * Owns: the limit, which is let go on the context where it was set. An armed timer holds the gate.
  * Invariants:
- * 1. After an answer of FALSE, held is TRUE until open is called. While held and not paused, the timer is armed for the
- *    next token, or the thread is on its way that will call open.
- * 2. So between any FALSE and the next TRUE there is a call of open, which begins after that FALSE. Who sleeps
- *    after a FALSE has to be found by open. TRUE promises nothing: who has more to start than it was allowed to, or
- *    leaves more to others, asks again.
- * 3. Where the timer cannot be armed, as no thread can be made for it, the gate is open: late is not worse than
- *    never.
+ * 1. After an answer of FALSE, held is TRUE until open is called. While held and not paused, the
+ *    timer is armed for the next token, or the thread is on its way that will call open.
+ * 2. So between any FALSE and the next TRUE there is a call of open, which begins after that FALSE.
+ *    Who sleeps after a FALSE has to be found by open. TRUE promises nothing: who has more to start
+ *    than it was allowed to, or leaves more to others, asks again.
+ * 3. Where the timer cannot be armed, as no thread can be made for it, the gate is open: late is
+ *    not worse than never.
  * 4. Those that call open stand in a list, so that close can wait for them.
  * Not here: the queue. */
 

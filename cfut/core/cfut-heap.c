@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* A binary heap of places that are embedded in what they are for, so that each can be moved and taken out where it
- * stands.
+/* A binary heap of places that are embedded in what they are for, so that each can be moved and
+ * taken out where it stands.
  *
  * Threads, locks: the embedder's.
  * Owns: the array, not the places.

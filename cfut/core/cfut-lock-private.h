@@ -10,9 +10,9 @@
 
 G_BEGIN_DECLS
 
-/* The order of the library's locks: a thread takes a lock only while all that it holds stand above. Under none of
- * them runs code of a user's. A GMainContext's own lock comes after DELIVERY and WAIT, and is never held when
- * one of these is taken: GLib gives it up before it calls us. */
+/* The order of the library's locks: a thread takes a lock only while all that it holds stand above.
+ * Under none of them runs code of a user's. A GMainContext's own lock comes after DELIVERY and
+ * WAIT, and is never held when one of these is taken: GLib gives it up before it calls us. */
 typedef enum {
   CFUT_LOCK_MAP,       /* which items of a map are submitted, and which are taken */
   CFUT_LOCK_FUTURES,   /* the table of live futures, with CFUT_DEBUG */

@@ -12,8 +12,8 @@
 
 G_BEGIN_DECLS
 
-/* Marks for Sysprof. Where nobody records a begin is one look at cfut_debug_flags and gives 0, and an end with 0
- * does nothing; without libsysprof-capture both are nothing at all. */
+/* Marks for Sysprof. Where nobody records a begin is one look at cfut_debug_flags and gives 0, and
+ * an end with 0 does nothing; without libsysprof-capture both are nothing at all. */
 
 static inline gint64
 cfut_mark_begin (void)

@@ -20,8 +20,8 @@ typedef struct {
   } numbers;
 } CfutPointerPage;
 
-/* A number for each object that was added; objects are at least CFUT_POINTER_MAP_CELL bytes long. All
- * zero is empty. */
+/* A number for each object that was added; objects are at least CFUT_POINTER_MAP_CELL bytes long.
+ * All zero is empty. */
 typedef struct {
   CfutPointerPage *pages;
   guint n_used;

@@ -2,15 +2,15 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* A map from objects of one kind that are alive to numbers, so that a group of a million futures knows
- * which it has and when each came, at some ten bytes for each and at a cost that hardly grows with
- * their number.
+/* A map from objects of one kind that are alive to numbers, so that a group of a million futures
+ * knows which it has and when each came, at some ten bytes for each and at a cost that hardly grows
+ * with their number.
  *
  * Objects that were made one after the other lie side by side, and are added in that order. So the
- * map has a word of bits for each page of memory, one bit for each 64 bytes of it, and the numbers of
- * those side by side: some twenty futures find themselves in the same 24 bytes of the table. A hash
- * table of the pointers would take 24 to 48 bytes for each and miss the processor's cache at every
- * look.
+ * map has a word of bits for each page of memory, one bit for each 64 bytes of it, and the numbers
+ * of those side by side: some twenty futures find themselves in the same 24 bytes of the table. A
+ * hash table of the pointers would take 24 to 48 bytes for each and miss the processor's cache at
+ * every look.
  *
  * Threads: none of its own; the caller locks.
  * Owns: the table and the numbers, not the objects.
@@ -19,8 +19,8 @@
  * 2. An entry whose bits are all gone stays, so that searches go on past it, until the table is
  *    made anew; an entry that was never used has page 0, in which there are no objects.
  * 3. At most half of the entries are used.
- * 4. `many` is what the numbers are in when there are more than FEW, and has room for as many as the
- *    next multiple of MANY_STEP.
+ * 4. `many` is what the numbers are in when there are more than FEW, and has room for as many as
+ *    the next multiple of MANY_STEP.
  * Not here: what belongs to an object. */
 
 #include "core/cfut-pointer-map-private.h"

@@ -4,10 +4,11 @@
 
 /* What stands in a pool by priority, beside its queues: a heap ordered by a time.
  *
- * Something that is more urgent than the rest has as key a time before its submission, something less urgent one
- * after it. What has come to its time is as good as what stands in the queues, so nothing waits for ever (ageing);
- * among each other the order of two keys never changes, so nothing has to be sorted again as time passes. The
- * idea is that of a deadline scheduler with virtual times.
+ * Something that is more urgent than the rest has as key a time before its submission, something
+ * less urgent one after it. What has come to its time is as good as what stands in the queues, so
+ * nothing waits for ever (ageing); among each other the order of two keys never changes, so nothing
+ * has to be sorted again as time passes. The idea is that of a deadline scheduler with virtual
+ * times.
  *
  *   push_placed, place --> heap --take_placed--> run
  *                            \--(NEVER)--> set aside, until it is given another key
@@ -16,8 +17,8 @@
  * Locks: places_lock, after a cell's.
  * Owns: a reference on each link, as the queues do.
  * Invariants:
- * 1. n_ready counts the places whose key is not NEVER, n_places all of them; sequentially consistent, as who goes
- *    to sleep looks at them.
+ * 1. n_ready counts the places whose key is not NEVER, n_places all of them; sequentially
+ *    consistent, as who goes to sleep looks at them.
  * Not here: how keys come from priorities (cfut-task-options.c). */
 
 #include "core/cfut-lock-private.h"

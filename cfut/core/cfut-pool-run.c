@@ -4,22 +4,25 @@
 
 /* What runs on a pool's workers, and what happens when it blocks or does not come back.
  *
- * Each worker has a stack of runs, the innermost first: more than one where a wait runs another task. Other threads
- * look at it by claiming it: they swap the pointer for a mark, and while it is there the worker can neither enter
- * nor leave a run, so all that runs is alive.
+ * Each worker has a stack of runs, the innermost first: more than one where a wait runs another
+ * task. Other threads look at it by claiming it: they swap the pointer for a mark, and while it is
+ * there the worker can neither enter nor leave a run, so all that runs is alive.
  *
- * A worker that will sleep inside of a task adds one to the number of workers that may be live, and one more may
- * be started in its place; when it is back, one of those that are over the limit leaves.
+ * A worker that will sleep inside of a task adds one to the number of workers that may be live, and
+ * one more may be started in its place; when it is back, one of those that are over the limit
+ * leaves.
  *
  * Threads: enter, leave, block, unblock and may_run_here on the worker's own; the rest on any.
- * Locks: pools_lock guards the list of all pools; a pool's lock may be taken under it. A claim is held for a few
- *   instructions and by one thread for each worker; under it the pool's lock may be taken.
+ * Locks: pools_lock guards the list of all pools; a pool's lock may be taken under it. A claim is
+ *   held for a few instructions and by one thread for each worker; under it the pool's lock may be
+ *   taken.
  * Owns: nothing.
  * Invariants:
- * 1. Only the worker makes `run` something else than the mark or what stood there; entering is sequentially
- *    consistent, so that who raises the stop epoch either sees the run or is seen by it.
- * 2. A worker that is abandoned is neither live nor counted as blocked; it works on for nobody but what it runs, and
- *    leaves after that.
+ * 1. Only the worker makes `run` something else than the mark or what stood there; entering is
+ *    sequentially consistent, so that who raises the stop epoch either sees the run or is seen by
+ *    it.
+ * 2. A worker that is abandoned is neither live nor counted as blocked; it works on for nobody but
+ *    what it runs, and leaves after that.
  * Not here: what runs. */
 
 #include "core/cfut-lock-private.h"
@@ -185,7 +188,8 @@ cfut_pool_dup_running (CfutPool *self)
   return objects;
 }
 
-/* (transfer full): what runs, and is to be told. What is about to run learns it from is_stopping. */
+/* (transfer full): what runs, and is to be told. What is about to run learns it from
+ * is_stopping. */
 GPtrArray *
 cfut_pool_stop_running (CfutPool *self)
 {

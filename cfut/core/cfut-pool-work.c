@@ -2,16 +2,16 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What a worker of a pool does: find a link in its own ring, in the injector or in another's ring, run it,
- * and sleep when there is none.
+/* What a worker of a pool does: find a link in its own ring, in the injector or in another's ring,
+ * run it, and sleep when there is none.
  *
  * Threads: a worker's functions on its own thread; wake_idle, watch and stop_running on any.
  * Locks: the pool's lock guards the stack of idle workers and the slots.
  * Owns: a worker is its pool's, from first to last; its slot is used again.
  * Invariants: those of cfut-pool.c, and
  * 1. A worker that sleeps has put itself on the idle stack and then looked at all queues once more.
- * 2. Whoever takes it from there, under the pool's lock, counts it as searching, or as gone, tells it so, and fires
- *    it; the worker does nothing else before it is fired.
+ * 2. Whoever takes it from there, under the pool's lock, counts it as searching, or as gone, tells
+ *    it so, and fires it; the worker does nothing else before it is fired.
  * Not here: where threads come from. */
 
 #include "core/cfut-lock-private.h"
@@ -272,7 +272,8 @@ worker_end_search (CfutPoolWorker *worker,
     cfut_pool_notify (self);
 }
 
-/* Before something is taken: what is taken after all that runs was asked to stop, was queued then. */
+/* Before something is taken: what is taken after all that runs was asked to stop, was queued
+ * then. */
 static inline void
 worker_note_stops (CfutPoolWorker *worker)
 {
@@ -346,8 +347,8 @@ worker_leave_stack (CfutPoolWorker *worker,
   return was_idle;
 }
 
-/* Where work comes again soon after a worker went to sleep, it looks for longer the next time: to wake it takes
- * ten times as long as to find it awake. */
+/* Where work comes again soon after a worker went to sleep, it looks for longer the next time: to
+ * wake it takes ten times as long as to find it awake. */
 static void
 worker_learn_spin (CfutPoolWorker *worker,
                    gint64          slept_usec)
@@ -464,7 +465,8 @@ pool_take_slot (CfutPool *self)
   return worker;
 }
 
-/* One that stood in for a blocked one goes when that is back. Under the lock, as for all that changes idle. */
+/* One that stood in for a blocked one goes when that is back. Under the lock, as for all that
+ * changes idle. */
 void
 cfut_pool_retire_idle (CfutPool *self)
 {
@@ -505,8 +507,8 @@ worker_retire (CfutPoolWorker *worker)
   return TRUE;
 }
 
-/* It is live no more, whoever took it out of the count. Work may have come in just now, which we may have been
- * the one to see to. */
+/* It is live no more, whoever took it out of the count. Work may have come in just now, which we
+ * may have been the one to see to. */
 static void
 pool_leave (CfutPool       *self,
             CfutPoolWorker *worker)

@@ -4,9 +4,9 @@
 
 /* What the library says unasked: that something failed and nobody saw it.
  *
- * They go to the log at the level of messages. A flood is cut short: REPORTS_PER_SECOND in a second one by one, then
- * how many more there were, with the next report after that second, or from the default main context, or when
- * the program exits.
+ * They go to the log at the level of messages. A flood is cut short: REPORTS_PER_SECOND in a second
+ * one by one, then how many more there were, with the next report after that second, or from the
+ * default main context, or when the program exits.
  *
  * Threads: any.
  * Locks: report_lock, which guards the count of this second's reports. Nothing is logged under it.

@@ -27,8 +27,8 @@ struct _CfutRoomWait {
   guint64 bytes;
   gboolean enters;          /* else it only wants to know */
 
-  /* Once, on the thread that made room, which may hold a cell's lock: atomics, parkers, cfut_owner_push. It is
-   * not touched again. */
+  /* Once, on the thread that made room, which may hold a cell's lock: atomics, parkers,
+   * cfut_owner_push. It is not touched again. */
   void (*end) (CfutRoomWait *self);
 };
 

@@ -2,17 +2,18 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* How much may stand in a queue: tasks, and bytes that they are said to hold. Those for whom there is no room wait
- * in line, or are turned away.
+/* How much may stand in a queue: tasks, and bytes that they are said to hold. Those for whom there
+ * is no room wait in line, or are turned away.
  *
  * Threads: any.
- * Locks: one for each room, under which nothing else is taken. Leaving is allowed under a cell's lock, and so
- *   what it sets going is: waking a thread and pushing to an owner.
+ * Locks: one for each room, under which nothing else is taken. Leaving is allowed under a cell's
+ *   lock, and so what it sets going is: waking a thread and pushing to an owner.
  * Owns: nothing. A wait stands in the list as long as it waits, and its embedder lives as long.
  * Invariants:
  * 1. Nobody enters before one that came earlier and waits, so that what is large does not starve.
  * 2. What is larger than the limit on bytes enters when nothing else is inside.
- * 3. Who makes room enters for those that wait, and then wakes them: nobody is woken in vain, or enters twice.
+ * 3. Who makes room enters for those that wait, and then wakes them: nobody is woken in vain, or
+ *    enters twice.
  * 4. While the first in line waits there is no room for it.
  * Not here: what a task without room comes to (cfut-executor.c), and waiting in a main loop
  * (cfut-executor-limits.c). */

@@ -9,9 +9,9 @@
  * Locks: none.
  * Owns: the thread's owners (a reference each) and its parker.
  * Invariants:
- * 1. cfut_thread_self is NULL before the first use and after the thread's end has begun; a use during
- *    the end, by another library's destructor, makes a new one, which is released in the next
- *    round of destructors.
+ * 1. cfut_thread_self is NULL before the first use and after the thread's end has begun; a use
+ *    during the end, by another library's destructor, makes a new one, which is released in the
+ *    next round of destructors.
  * Not here: what owners do when their thread is gone (cfut-delivery.c). */
 
 #include <sys/syscall.h>

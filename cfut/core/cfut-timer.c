@@ -4,18 +4,23 @@
 
 /* The process's timers: one wheel, and one thread that sleeps until its next slot in use.
  *
- * Threads: arm and disarm on any; fire on the thread named cfut-timer, which the first arm starts and which stays.
+ * Threads: arm and disarm on any; fire on the thread named cfut-timer, which the first arm starts
+ *   and which stays.
  * Locks: one, for the wheel and the sleep. What arms may hold a cell's lock or a pool's.
  * Owns: nothing; an armed timer's embedder holds itself.
  * Invariants:
- * 1. While the thread sleeps, it will wake at wake_usec at the latest, and no timer comes before that; while it
- *    is awake, wake_usec is in the past. So arming wakes it only where the new timer comes before all
- *    that it sleeps for, and disarming never: it may find nothing to do once, and then sleeps for longer.
+ * 1. While the thread sleeps, it will wake at wake_usec at the latest, and no timer comes before
+ *    that; while it is awake, wake_usec is in the past. So arming wakes it only where the new timer
+ *    comes before all that it sleeps for, and disarming never: it may find nothing to do once, and
+ *    then sleeps for longer.
  * 2. With no timer armed the thread sleeps without a limit.
- * 3. A timer is out of the wheel before it fires, and is not touched after. What it fires is what it was armed for,
- *    though its embedder may arm it anew, with another function, before that is called.
- * 4. A timer is armed only when there is a thread. Where none could be made, the next arm tries again.
- * Not here: what a deadline does. In a child made by fork there is no thread, and no timer fires. */
+ * 3. A timer is out of the wheel before it fires, and is not touched after. What it fires is what
+ *    it was armed for, though its embedder may arm it anew, with another function, before that is
+ *    called.
+ * 4. A timer is armed only when there is a thread. Where none could be made, the next arm tries
+ *    again.
+ * Not here: what a deadline does. In a child made by fork there is no thread, and no timer
+ * fires. */
 
 #include "core/cfut-lock-private.h"
 #include "core/cfut-wheel-private.h"

@@ -15,8 +15,8 @@
  * 2. A wake-up of the condition proves nothing: the sleeper always looks at its own state.
  * Not here: who fires, and where the waiter is registered.
  *
- * The sleeper looks for 5 us before it sleeps, and yields between looks: a task's round trip takes 8 us
- * so and 50 us otherwise, and without the yield the thread that is to fire may land on our
+ * The sleeper looks for 5 us before it sleeps, and yields between looks: a task's round trip takes
+ * 8 us so and 50 us otherwise, and without the yield the thread that is to fire may land on our
  * processor and wait for us. */
 
 #include <glib/gi18n-lib.h>
@@ -152,8 +152,8 @@ cfut_waiter_spin (CfutWaiter *self)
     }
 }
 
-/* Where the wake-up came soon after the spin was given up, to look for longer would have spared two switches of threads: the
- * next spin is longer. Where it came late, looking was in vain. */
+/* Where the wake-up came soon after the spin was given up, to look for longer would have spared two
+ * switches of threads: the next spin is longer. Where it came late, looking was in vain. */
 static void
 thread_learn_spin (gint64 slept_usec)
 {

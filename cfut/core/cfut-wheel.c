@@ -2,21 +2,23 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* A hierarchical timer wheel: adding, removing and finding what is next cost the same however many there are.
+/* A hierarchical timer wheel: adding, removing and finding what is next cost the same however many
+ * there are.
  *
- * Time is cut into ticks of 256 us. A timer's tick is the first that does not begin before its time. Level 0 has a
- * slot for each of 64 ticks, level 1 for each 64 of these, and so on; ten levels hold all times there are. The level of
- * a timer is that of the highest digit, to the base of 64, in which its tick differs from the wheel's. So the lowest
- * level that has anything has what comes first, and in its first slot in use.
+ * Time is cut into ticks of 256 us. A timer's tick is the first that does not begin before its
+ * time. Level 0 has a slot for each of 64 ticks, level 1 for each 64 of these, and so on; ten
+ * levels hold all times there are. The level of a timer is that of the highest digit, to the base
+ * of 64, in which its tick differs from the wheel's. So the lowest level that has anything has what
+ * comes first, and in its first slot in use.
  *
  * Threads, locks: none of its own; see cfut-timer.c.
  * Owns: nothing. Timers are linked in by what they embed.
  * Invariants:
  * 1. All slots in use begin at the wheel's tick or after it, so no level wraps around.
- * 2. The tick moves only to the beginning of the first slot in use, or less far: then every timer's level
- *    stays what it was.
- * 3. Where the tick reaches a slot above level 0, its timers are spread over the levels below before it goes on,
- *    some at a time, as a slot may hold a million of them.
+ * 2. The tick moves only to the beginning of the first slot in use, or less far: then every timer's
+ *    level stays what it was.
+ * 3. Where the tick reaches a slot above level 0, its timers are spread over the levels below
+ *    before it goes on, some at a time, as a slot may hold a million of them.
  * Not here: the clock, and who waits for it. */
 
 #include "core/cfut-wheel-private.h"
