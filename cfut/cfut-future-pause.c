@@ -68,7 +68,9 @@ cfut_future_pause_here (CfutFuture *self)
  * [method@Cfut.Future.is_paused] changes, for whoever computes them to look at. May be called on
  * any thread; has no effect on what has settled.
  *
- * An executor that is shut down ends only when what is paused is resumed or cancelled.
+ * An executor that is shut down ends only when what is paused is resumed or cancelled. What is
+ * paused in a queue stays there until then, also when everybody else has let go of it: resume or
+ * cancel it before you drop it.
  *
  * Since: 1.0
  */

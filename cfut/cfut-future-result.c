@@ -365,7 +365,7 @@ cfut_future_result_object (CfutFuture  *self,
  * Like [method@Cfut.Future.result], for a value that is a number of any type, as a whole one.
  *
  * Errors: as for [method@Cfut.Future.result], and %CFUT_FUTURE_ERROR_INVALID_STATE when the value
- * is of another type or there is none.
+ * is of another type, there is none, or it has no place in 64 bits with a sign.
  *
  * Returns: the value, or 0 with @error set
  *

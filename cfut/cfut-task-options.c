@@ -123,6 +123,13 @@ on_stuck (CfutTimer *timer)
   cfut_future_release (future);
 }
 
+static GError *
+late_error (void)
+{
+  return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
+                              _("The task did not end before its deadline"));
+}
+
 /* Takes the reference. */
 void
 cfut_task_run_late (GObject *object)
@@ -131,9 +138,7 @@ cfut_task_run_late (GObject *object)
   CfutFuture *future = CFUT_FUTURE (self);
   gboolean settled;
 
-  settled = cfut_future_settle (future, CFUT_STATE_REJECTED, NULL,
-                                g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
-                                                     _("The task did not end before its deadline")));
+  settled = cfut_future_settle (future, CFUT_STATE_REJECTED, NULL, late_error ());
   if (settled)
     cfut_future_ask_to_stop (future);
 
@@ -203,6 +208,12 @@ cfut_task_options_watch (CfutTaskOptions  *self,
                          CfutPoolRun      *run,
                          GError          **error)
 {
+  if (self->run_deadline_usec == 0)
+    {
+      g_propagate_error (error, late_error ());
+      return FALSE;
+    }
+
   if (cfut_pool_get_current () != NULL)
     {
       if (cfut_pool_watch_run (run))

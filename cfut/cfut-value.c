@@ -149,6 +149,28 @@ is_number (GType type)
     }
 }
 
+/* A number that has no place in a gint64. */
+static gboolean
+is_out_of_range (const GValue *value)
+{
+  GValue number = G_VALUE_INIT;
+  double real;
+
+  if (G_VALUE_HOLDS_UINT64 (value))
+    return g_value_get_uint64 (value) > G_MAXINT64;
+  if (G_VALUE_HOLDS_ULONG (value))
+    return (guint64) g_value_get_ulong (value) > G_MAXINT64;
+  if (!G_VALUE_HOLDS_DOUBLE (value) && !G_VALUE_HOLDS_FLOAT (value))
+    return FALSE;
+
+  g_value_init (&number, G_TYPE_DOUBLE);
+  g_value_transform (value, &number);
+  real = g_value_get_double (&number);
+
+  /* 2 to the 63rd is exact in a double; what is not a number is neither less nor more. */
+  return !(real >= -0x1p63 && real < 0x1p63);
+}
+
 gboolean
 cfut_value_get_number (const GValue  *value,
                        GType          type,
@@ -157,6 +179,13 @@ cfut_value_get_number (const GValue  *value,
 {
   if (value != NULL && is_number (G_VALUE_TYPE (value)))
     {
+      if (type == G_TYPE_INT64 && is_out_of_range (value))
+        {
+          g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_INVALID_STATE,
+                               _("The future’s value is too large for a whole number of 64 bits"));
+          return FALSE;
+        }
+
       g_value_init (number, type);
       if (g_value_transform (value, number))
         return TRUE;

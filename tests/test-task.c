@@ -494,6 +494,64 @@ test_task_bad_input (Fixture       *fixture,
   cfut_promise_resolve (promise, NULL);
 }
 
+/* A deadline that has passed when the task begins: the function is not called. */
+static void
+test_task_deadline_of_nothing (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutRequest) request = cfut_request_new ();
+  int n_ran = 0;
+
+  cfut_request_set_run_deadline_usec (request, 0);
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autoptr (CfutFuture) future =
+        cfut_executor_submit_full (executor, request, test_task_count, &n_ran, NULL);
+
+      test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+    }
+  g_assert_cmpint (n_ran, ==, 0);
+}
+
+static gboolean
+set_real (CfutTask  *task,
+          gpointer   real,
+          GError   **error)
+{
+  cfut_task_set_result_double (task, *(double *) real);
+  return TRUE;
+}
+
+/* What has no place in a whole number is an error, and not another number. */
+static void
+test_task_numbers_out_of_range (void)
+{
+  static const double reals[] = { 1e300, -1e300, 0x1p63, G_MAXDOUBLE };
+  static double lowest = -0x1p63;
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutFuture) fits = cfut_executor_submit (executor, set_real, &lowest, NULL);
+  g_auto (GValue) large = G_VALUE_INIT;
+  g_autoptr (CfutFuture) unsigned_one = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (cfut_future_result_int64 (fits, -1, NULL), ==, G_MININT64);
+  for (guint i = 0; i < G_N_ELEMENTS (reals); i++)
+    {
+      g_autoptr (CfutFuture) future =
+        cfut_executor_submit (executor, set_real, (gpointer) &reals[i], NULL);
+
+      g_assert_cmpint (cfut_future_result_int64 (future, -1, &error), ==, 0);
+      g_assert_error (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_INVALID_STATE);
+      g_clear_error (&error);
+    }
+
+  g_value_init (&large, G_TYPE_UINT64);
+  g_value_set_uint64 (&large, G_MAXUINT64);
+  unsigned_one = cfut_future_new_resolved (&large);
+  g_assert_cmpint (cfut_future_result_int64 (unsigned_one, 0, &error), ==, 0);
+  g_assert_error (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_INVALID_STATE);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -518,6 +576,9 @@ main (int   argc,
   add ("5-other-failures-are-rejections", other_failures_are_rejections);
   add ("bad-input", bad_input);
 #undef add
+
+  g_test_add_func ("/cfut/task/7-deadline-of-nothing", test_task_deadline_of_nothing);
+  g_test_add_func ("/cfut/task/numbers-out-of-range", test_task_numbers_out_of_range);
 
   return g_test_run ();
 }
