@@ -104,6 +104,11 @@ void           cfut_group_core_set_paused     (CfutGroupCore         *self,
                                                gboolean               paused);
 void           cfut_group_core_get_status     (CfutGroupCore         *self,
                                                CfutGroupStatus       *status);
+/* As before; what it gives others, on any thread, between the two is compared with @status. TRUE:
+ * somebody saw something else. They may be nested, and then TRUE is for all that are under way. */
+void           cfut_group_core_begin_telling  (CfutGroupCore         *self,
+                                               CfutGroupStatus       *status);
+gboolean       cfut_group_core_end_telling    (CfutGroupCore         *self);
 gboolean       cfut_group_core_has_changes    (CfutGroupCore         *self);
 void           cfut_group_request_init        (CfutGroupRequest      *request,
                                                CfutGroupRequestKind   kind,
@@ -207,6 +212,9 @@ struct _CfutGroupCore {
   gboolean ended;                 /* what it was bound to is gone */
   gboolean all_done;              /* came to an end since all-done was emitted */
   CfutGroupStatus shown;          /* the counts; the rest is computed from them */
+  CfutGroupStatus told;           /* what the handlers are called for that are being called */
+  guint n_tellings;               /* nested */
+  gboolean seen_otherwise;        /* during these */
   GQueue requests[CFUT_GROUP_N_REQUEST_KINDS];
   CfutGroupRequest *served;       /* to be woken after unlock */
   CfutGroupRequest **served_end;

@@ -379,11 +379,10 @@ core_measure_locked (CfutGroupCore         *self,
     self->shown.remaining_usec = self->n_holds > 0 ? -1 : 0;
 }
 
-void
-cfut_group_core_get_status (CfutGroupCore   *self,
-                            CfutGroupStatus *status)
+static void
+core_get_status_locked (CfutGroupCore   *self,
+                        CfutGroupStatus *status)
 {
-  cfut_group_core_lock (self);
   *status = self->shown;
   status->n_items = self->n_shown;
   /* The parts of those that are not shown yet are in the sum. */
@@ -392,7 +391,53 @@ cfut_group_core_get_status (CfutGroupCore   *self,
   core_measure_locked (self, status);
   status->rate = self->shown.rate;
   status->remaining_usec = self->shown.remaining_usec;
+}
+
+static gboolean
+status_equal (const CfutGroupStatus *a,
+              const CfutGroupStatus *b)
+{
+  return a->n_items == b->n_items && a->n_done == b->n_done && a->n_failed == b->n_failed &&
+         a->n_cancelled == b->n_cancelled && a->units_done == b->units_done &&
+         a->units_total == b->units_total && a->fraction == b->fraction && a->rate == b->rate &&
+         a->remaining_usec == b->remaining_usec &&
+         a->cancel_on_failure == b->cancel_on_failure && a->paused == b->paused;
+}
+
+void
+cfut_group_core_get_status (CfutGroupCore   *self,
+                            CfutGroupStatus *status)
+{
+  cfut_group_core_lock (self);
+  core_get_status_locked (self, status);
+  if (self->n_tellings > 0 && !status_equal (status, &self->told))
+    self->seen_otherwise = TRUE;
   cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
+}
+
+void
+cfut_group_core_begin_telling (CfutGroupCore   *self,
+                               CfutGroupStatus *status)
+{
+  cfut_group_core_lock (self);
+  core_get_status_locked (self, status);
+  self->told = *status;
+  if (self->n_tellings++ == 0)
+    self->seen_otherwise = FALSE;
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
+}
+
+gboolean
+cfut_group_core_end_telling (CfutGroupCore *self)
+{
+  gboolean seen_otherwise;
+
+  cfut_group_core_lock (self);
+  self->n_tellings--;
+  seen_otherwise = self->seen_otherwise;
+  cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
+
+  return seen_otherwise;
 }
 
 /* Asks for one more slice. */

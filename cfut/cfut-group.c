@@ -120,21 +120,56 @@ status_differs (const CfutGroupStatus *a,
     }
 }
 
+/* The properties whose handlers have not seen @status yet, as bits. */
+static guint
+group_find_news (CfutGroup             *self,
+                 const CfutGroupStatus *status)
+{
+  guint news = self->doubtful;
+
+  for (guint i = PROP_FRACTION; i <= PROP_LAST; i++)
+    {
+      if (status_differs (&self->notified, status, i))
+        news |= 1u << i;
+    }
+
+  return news;
+}
+
+/* Handlers see what is true when they look, which may be different already, and may turn back to
+ * what they were called for before anything else is notified: then they are called again. */
+static void
+group_tell (CfutGroup *self)
+{
+  CfutGroupStatus status;
+  guint news;
+
+  cfut_group_core_begin_telling (self->core, &status);
+  news = group_find_news (self, &status);
+  self->notified = status;
+  self->doubtful = 0;
+  for (guint i = PROP_FRACTION; i <= PROP_LAST; i++)
+    {
+      if (news & (1u << i))
+        g_object_notify_by_pspec (G_OBJECT (self), properties[i]);
+    }
+  if (cfut_group_core_end_telling (self->core))
+    self->doubtful |= news;
+}
+
 /* Notifies what differs from the last time; too soon after that, and not @final, later. */
 static void
 group_notify (CfutGroup *self,
               gboolean   final)
 {
   gint64 now = g_get_monotonic_time ();
-  CfutGroupStatus before = self->notified;
   CfutGroupStatus status;
-  gboolean differs = FALSE;
+  guint news;
 
   cfut_group_core_get_status (self->core, &status);
-  for (guint i = PROP_FRACTION; i <= PROP_LAST && !differs; i++)
-    differs = status_differs (&before, &status, i);
+  news = group_find_news (self, &status);
 
-  if (differs && !final && now - self->notified_usec < NOTIFY_USEC)
+  if (news != 0 && !final && now - self->notified_usec < NOTIFY_USEC)
     {
       cfut_group_core_later (self->core, self->notified_usec + NOTIFY_USEC, TRUE);
       return;
@@ -143,16 +178,15 @@ group_notify (CfutGroup *self,
   /* A rate fades, and is forgotten in the end, without anybody doing anything. */
   if (status.rate > 0 && status.remaining_usec != 0 && !status.paused)
     cfut_group_core_later (self->core, now + STILL_USEC, FALSE);
-  if (!differs)
+  if (news == 0)
     return;
 
-  self->notified = status;
   self->notified_usec = now;
-  for (guint i = PROP_FRACTION; i <= PROP_LAST; i++)
-    {
-      if (status_differs (&before, &status, i))
-        g_object_notify_by_pspec (G_OBJECT (self), properties[i]);
-    }
+  group_tell (self);
+  /* Once more is enough for what others did meanwhile; handlers that do something each time get no
+   * further. */
+  if (final && self->doubtful != 0)
+    group_tell (self);
 }
 
 /* TRUE: time is up. */

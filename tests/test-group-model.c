@@ -362,6 +362,89 @@ test_group_nested_loop_in_items_changed (void)
   g_ptr_array_unref (nested.promises);
 }
 
+typedef struct {
+  GPtrArray *promises;
+  guint64 n_done;         /* as last seen by a handler */
+  gint64 remaining_usec;
+  guint n_calls;
+  guint n_all_done;
+} Seen;
+
+static void
+on_n_done_do_and_undo (CfutGroup  *group,
+                       GParamSpec *pspec,
+                       Seen       *seen)
+{
+  if (seen->n_calls++ == 0)
+    cfut_promise_resolve (seen->promises->pdata[1], NULL);
+  seen->n_done = cfut_group_get_n_done (group);
+  if (seen->n_calls == 1)
+    cfut_group_remove (group, future_at (seen->promises, 1));
+}
+
+/* What a handler sees is live, and may be more than what it was called for. When that is taken back
+ * before anything else is notified, the handler is called once more: it never stays with what it
+ * saw in between. */
+static void
+test_group_undone_while_notified (void)
+{
+  g_autoptr (CfutGroup) group = cfut_group_new ();
+  Seen seen = { .promises = add_promises (group, 3) };
+
+  g_signal_connect (group, "notify::n-done", G_CALLBACK (on_n_done_do_and_undo), &seen);
+  cfut_promise_resolve (seen.promises->pdata[0], NULL);
+  test_iterate_until (NULL, seen.n_calls == 2);
+  g_assert_cmpuint (seen.n_done, ==, 1);
+  g_assert_cmpuint (cfut_group_get_n_done (group), ==, 1);
+  g_assert_cmpuint (n_items (group), ==, 2);
+  g_ptr_array_unref (seen.promises);
+  test_iterate_ready (NULL);
+}
+
+static void
+on_remaining_hold (CfutGroup  *group,
+                   GParamSpec *pspec,
+                   Seen       *seen)
+{
+  gboolean at_end = cfut_group_get_n_done (group) == 1 && seen->n_calls++ == 0;
+
+  if (at_end)
+    cfut_group_hold (group);
+  seen->remaining_usec = cfut_group_get_remaining_usec (group);
+  if (at_end)
+    {
+      g_assert_cmpint (seen->remaining_usec, ==, -1);
+      cfut_group_release (group);
+    }
+}
+
+static void
+on_all_done_compare (CfutGroup *group,
+                     Seen      *seen)
+{
+  g_assert_cmpint (seen->remaining_usec, ==, cfut_group_get_remaining_usec (group));
+  seen->n_all_done++;
+}
+
+/* The same at the end: when all-done is emitted, the handlers of notifications have seen how it
+ * ended. */
+static void
+test_group_undone_at_the_end (void)
+{
+  g_autoptr (CfutGroup) group = cfut_group_new ();
+  Seen seen = { .promises = add_promises (group, 1) };
+
+  g_signal_connect (group, "notify::remaining-usec", G_CALLBACK (on_remaining_hold), &seen);
+  g_signal_connect (group, "all-done", G_CALLBACK (on_all_done_compare), &seen);
+  test_iterate_until (NULL, seen.remaining_usec == -1);
+  cfut_promise_resolve (seen.promises->pdata[0], NULL);
+  test_iterate_until (NULL, seen.n_all_done == 1);
+  g_assert_cmpuint (seen.n_calls, ==, 2);
+  g_assert_cmpint (seen.remaining_usec, ==, 0);
+  g_ptr_array_unref (seen.promises);
+  test_iterate_ready (NULL);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -380,6 +463,8 @@ main (int   argc,
   g_test_add_func ("/cfut/group/handler/nested-loop", test_group_nested_loop);
   g_test_add_func ("/cfut/group/handler/nested-loop-in-items-changed",
                    test_group_nested_loop_in_items_changed);
+  g_test_add_func ("/cfut/group/handler/undone-while-notified", test_group_undone_while_notified);
+  g_test_add_func ("/cfut/group/handler/undone-at-the-end", test_group_undone_at_the_end);
 
   return g_test_run ();
 }
