@@ -48,16 +48,16 @@ static void
 cfut_task_released (CfutFuture *future)
 {
   CfutTask *self = (CfutTask *) future;
-  GDestroyNotify destroy = g_steal_pointer (&self->destroy);
   CfutTaskOptions *options = cfut_task_peek_options (self);
   const CfutTaskWrapper *wrapper =
     atomic_load_explicit (&task_wrapper, memory_order_acquire);
 
   /* It is called no more, only named. */
-  if (wrapper != NULL && self->func == wrapper->func && destroy != NULL)
+  if (wrapper != NULL && self->func == wrapper->func && self->destroy != NULL)
     self->func = (CfutTaskFunc) wrapper->get_function (self->user_data);
-  if (destroy != NULL)
-    destroy (self->user_data);
+  /* It is not taken out: whoever waits may be asking whether there is something to be freed. */
+  if (self->destroy != NULL)
+    self->destroy (self->user_data);
   if (options != NULL)
     cfut_task_options_released (options);
 }
