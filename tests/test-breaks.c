@@ -496,6 +496,7 @@ test_breaks_dropped_by_its_own_task (void)
       test_gate_open (&gate);
       test_assert_settles (future, CFUT_STATE_RESOLVED);
       test_assert_settles (after, CFUT_STATE_RESOLVED);
+      test_assert_settles (blocker, CFUT_STATE_RESOLVED);
       test_iterate_until (NULL, g_atomic_int_get (&n_gone) == 1);
       test_gate_clear (&gate);
     }
