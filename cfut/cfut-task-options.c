@@ -205,7 +205,7 @@ cfut_task_options_start (CfutTaskOptions *self,
  * called. */
 gboolean
 cfut_task_options_watch (CfutTaskOptions  *self,
-                         CfutPoolRun      *run,
+                         gint64            deadline_usec,
                          GError          **error)
 {
   if (self->run_deadline_usec == 0)
@@ -216,13 +216,13 @@ cfut_task_options_watch (CfutTaskOptions  *self,
 
   if (cfut_pool_get_current () != NULL)
     {
-      if (cfut_pool_watch_run (run))
+      if (cfut_pool_watch_run (deadline_usec))
         return TRUE;
     }
   else
     {
       g_object_ref (self->task);
-      if (options_arm (self, on_run_deadline, run->deadline_usec))
+      if (options_arm (self, on_run_deadline, deadline_usec))
         return TRUE;
       g_object_unref (self->task);
     }

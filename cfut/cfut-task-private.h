@@ -117,7 +117,7 @@ void             cfut_task_enter_room      (CfutTask        *self,
 void             cfut_task_options_start   (CfutTaskOptions *self,
                                             CfutPoolRun     *run);
 gboolean         cfut_task_options_watch   (CfutTaskOptions *self,
-                                            CfutPoolRun     *run,
+                                            gint64           deadline_usec,
                                             GError         **error);
 void             cfut_task_run_late        (GObject         *object);
 void             cfut_task_options_ended   (CfutTaskOptions *self);

@@ -162,17 +162,19 @@ task_run_begun (CfutTask *self)
   CfutPoolRun run;
   GError *error = NULL;
   gboolean success = TRUE;
+  gint64 deadline_usec;
   gint64 mark;
 
   run.deadline_usec = 0;
   options = cfut_task_peek_options (self);
   if (G_UNLIKELY (options != NULL))
     cfut_task_options_start (options, &run);
+  deadline_usec = run.deadline_usec;
 
   atomic_store_explicit (&future->cell.tag, thread->worker_name, memory_order_relaxed);
   cfut_pool_enter_run (&run, (GObject *) self);
-  if (G_UNLIKELY (run.deadline_usec != 0))
-    success = cfut_task_options_watch (options, &run, &error);
+  if (G_UNLIKELY (deadline_usec != 0))
+    success = cfut_task_options_watch (options, deadline_usec, &error);
   cfut_future_started (future);
   thread->running_task = self;
   thread->running_owner = future->owner;

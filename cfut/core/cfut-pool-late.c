@@ -140,10 +140,9 @@ cfut_pool_drop_timer_locked (CfutPoolWorker *worker)
 }
 
 gboolean
-cfut_pool_watch_run (CfutPoolRun *run)
+cfut_pool_watch_run (gint64 deadline_usec)
 {
   CfutPoolWorker *worker = cfut_thread_get ()->worker;
-  gint64 deadline_usec = run->deadline_usec;
   gboolean armed;
 
   /* NEVER is not reached either. */

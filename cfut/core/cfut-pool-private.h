@@ -60,7 +60,7 @@ typedef struct {
 struct _CfutPoolRun {
   GObject *object;
   CfutPoolRun *outer;     /* in which it runs, inside of a wait */
-  gint64 deadline_usec;   /* 0: none; set before it is entered, and cleared by who takes it */
+  gint64 deadline_usec;   /* 0: none; set before it is entered, then of who claims it */
 };
 
 /* Embedded in what has been given a priority. */
@@ -128,8 +128,8 @@ CfutPool *cfut_pool_get_current    (void);
 void      cfut_pool_enter_run      (CfutPoolRun         *run,
                                     GObject             *object);
 void      cfut_pool_leave_run      (CfutPoolRun         *run);
-/* Once it was entered, on a worker. FALSE: nothing will come of its deadline. */
-gboolean  cfut_pool_watch_run      (CfutPoolRun         *run);
+/* Once a run with that deadline was entered, on a worker. FALSE: nothing will come of it. */
+gboolean  cfut_pool_watch_run      (gint64               deadline_usec);
 GPtrArray *cfut_pool_dup_running   (CfutPool            *self);
 GPtrArray *cfut_pool_stop_running  (CfutPool            *self);
 gboolean  cfut_pool_is_stopping    (void);
