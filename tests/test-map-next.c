@@ -116,7 +116,7 @@ typedef struct {
   CfutMap *map;
   GPtrArray *got;
   GMainContext *context;
-  gboolean ended;
+  int ended;  /* atomic */
   guint n_errors;
 } AsyncTaker;
 
@@ -138,7 +138,7 @@ on_next (GObject      *object,
     }
   if (future == NULL)
     {
-      self->ended = TRUE;
+      g_atomic_int_set (&self->ended, TRUE);
       return;
     }
   g_assert_true (cfut_future_is_settled (future));

@@ -2,23 +2,37 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Everything at once, for a few seconds: four threads make 200,000 futures, of tasks and of promises, and
- * cancel, wait for, connect to, call back from and drop them at random. At the end, whatever
- * came of each, every future is gone, every piece of user data was destroyed once, on its owner's
- * thread, and every callback was called once. Guarantees 1, 2, 3, 5. */
+/* Everything at once: four threads make futures, of tasks with all that a request may ask for, of promises,
+ * of chains and of several others, and cancel, pause, wait for, connect to, call back from and drop them at random,
+ * their own and those that another thread has put down. At the end, whatever came of each, every
+ * future is gone, every piece of user data was destroyed once, on its owner's thread, every callback was
+ * called once, and the memory of the process has stopped growing. Guarantees 1, 2, 3, 5.
+ *
+ * CFUT_TEST_STEPS: so many futures. */
 
 #include "test-util.h"
 
-#define N_ACTORS 4
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-/* Futures of each actor */
-#ifdef __SANITIZE_ADDRESS__
-#define N_STEPS 15000
-#else
-#define N_STEPS 50000
-#endif
+#define N_ACTORS 4
 #define N_SLOTS 48
 #define N_SHARED 32
+
+#if defined (__SANITIZE_ADDRESS__) || defined (__SANITIZE_THREAD__)
+#define N_FUTURES 40000
+/* What is freed is kept for a while to catch those who use it. */
+#define CAN_SEE_MEMORY FALSE
+#else
+#define N_FUTURES 100000
+#define CAN_SEE_MEMORY TRUE
+#endif
+
+/* Who makes futures waits when so many are there. */
+#define MAX_LIVE 20000
+/* From the middle to the end; of ten million futures that is three bytes each. */
+#define MAX_GROWTH (16 << 20)
 
 typedef struct {
   CfutExecutor *executors[3];
@@ -26,6 +40,9 @@ typedef struct {
 
   GMutex lock;
   CfutPromise *shared[N_SHARED];  /* guarded by lock: any thread settles them */
+  CfutFuture *put_down[N_SHARED]; /* guarded by lock: any thread drops them */
+
+  int n_wanted;
 
   /* Atomic */
   int n_made;
@@ -53,6 +70,8 @@ typedef struct {
   GThread *thread;
   GMainContext *context;  /* NULL: none of its own */
   CfutFuture *slots[N_SLOTS];
+  CfutGroup *group;
+  GCancellable *cancellable;
 } Actor;
 
 /* The user data of a task. */
@@ -139,9 +158,37 @@ stress_task (CfutTask  *task,
       test_burn (20);
       return !g_cancellable_set_error_if_cancelled (cfut_task_get_cancellable (task), error);
 
+    case 7:
+      {
+        g_autoptr (CfutFuture) nested = submit_cargo (cargo->actor, cargo->actor->stress->executors[1], 0);
+
+        cfut_future_wait (nested, -1, NULL, NULL);
+        return TRUE;
+      }
+
     default:
       return TRUE;
     }
+}
+
+static Cargo *
+cargo_new (Actor *actor,
+           guint  kind)
+{
+  Cargo *cargo = g_new (Cargo, 1);
+
+  *cargo = (Cargo) { actor, kind, FALSE };
+  count (&actor->stress->n_data_made);
+  return cargo;
+}
+
+static CfutFuture *
+watch (Actor      *actor,
+       CfutFuture *future)
+{
+  count (&actor->stress->n_made);
+  test_watch_gone (future, &actor->stress->n_gone);
+  return future;
 }
 
 static CfutFuture *
@@ -149,15 +196,56 @@ submit_cargo (Actor        *actor,
               CfutExecutor *executor,
               guint         kind)
 {
-  Cargo *cargo = g_new (Cargo, 1);
-  CfutFuture *future;
+  return watch (actor, cfut_executor_submit (executor, stress_task, cargo_new (actor, kind), cargo_destroyed));
+}
 
-  *cargo = (Cargo) { actor, kind, FALSE };
-  count (&actor->stress->n_data_made);
-  count (&actor->stress->n_made);
-  future = cfut_executor_submit (executor, stress_task, cargo, cargo_destroyed);
-  test_watch_gone (future, &actor->stress->n_gone);
-  return future;
+/* With a request that asks for this and that. */
+static CfutFuture *
+submit_requested (Actor        *actor,
+                  CfutExecutor *executor,
+                  guint         kind)
+{
+  g_autoptr (CfutRequest) request = cfut_request_new ();
+  guint asked = (guint) g_rand_int_range (actor->rand, 1, 64);
+
+  if (asked & 1)
+    cfut_request_set_priority (request, g_rand_int_range (actor->rand, -3, 4));
+  if (asked & 2)
+    cfut_request_set_queue_deadline_usec (request, g_rand_int_range (actor->rand, 0, 2000));
+  if (asked & 4)
+    cfut_request_set_run_deadline_usec (request, g_rand_int_range (actor->rand, 1, 5000));
+  if (asked & 8)
+    cfut_request_set_cancellable (request, actor->cancellable);
+  if (asked & 16)
+    cfut_request_set_group (request, actor->group);
+  if (asked & 32)
+    cfut_request_set_name (request, "requested");
+
+  return watch (actor, cfut_executor_submit_full (executor, request, stress_task, cargo_new (actor, kind),
+                                                  cargo_destroyed));
+}
+
+static CfutFuture *
+goes_on (CfutFuture  *settled,
+         gpointer     data,
+         GError     **error)
+{
+  Cargo *cargo = data;
+
+  g_assert_true (cfut_future_is_settled (settled));
+  check_place (cargo->actor);
+  switch (cargo->kind)
+    {
+    case 0:
+      return g_object_ref (settled);
+    case 1:
+      return submit_cargo (cargo->actor, cargo->actor->stress->executors[1], 3);
+    case 2:
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "goes no further");
+      return NULL;
+    default:
+      return NULL;
+    }
 }
 
 static void
@@ -200,8 +288,7 @@ make_shared_promise (Actor *actor)
   guint slot = (guint) g_rand_int_range (actor->rand, 0, N_SHARED);
   CfutPromise *displaced;
 
-  count (&stress->n_made);
-  test_watch_gone (future, &stress->n_gone);
+  watch (actor, future);
   g_mutex_lock (&stress->lock);
   displaced = stress->shared[slot];
   stress->shared[slot] = promise;
@@ -270,14 +357,115 @@ make_future (Actor  *actor,
   g_clear_object (&actor->slots[slot]);
   if (g_rand_int_range (actor->rand, 0, 5) == 0)
     actor->slots[slot] = make_shared_promise (actor);
+  else if (g_rand_int_range (actor->rand, 0, 3) == 0)
+    actor->slots[slot] = submit_requested (actor, stress->executors[g_rand_int_range (actor->rand, 0, 3)],
+                                           (guint) g_rand_int_range (actor->rand, 0, 10));
   else
     actor->slots[slot] = submit_cargo (actor, stress->executors[g_rand_int_range (actor->rand, 0, 3)],
-                                       (guint) g_rand_int_range (actor->rand, 0, 9));
+                                       (guint) g_rand_int_range (actor->rand, 0, 10));
 
   if (actor->context != NULL && g_rand_int_range (actor->rand, 0, 4) == 0)
     {
       g_signal_connect (actor->slots[slot], "done", G_CALLBACK (handler_called), actor);
       count (&stress->n_handlers_added);
+    }
+}
+
+/* In its place something that depends on it. */
+static void
+derive_future (Actor *actor,
+               guint  slot)
+{
+  CfutFuture *from[3] = { actor->slots[slot], };
+  guint n = 1;
+  guint kind = (guint) g_rand_int_range (actor->rand, 0, 4);
+  CfutFuture *derived;
+
+  while (n < 3 && actor->slots[(slot + n) % N_SLOTS] != NULL)
+    {
+      from[n] = actor->slots[(slot + n) % N_SLOTS];
+      n++;
+    }
+
+  switch (g_rand_int_range (actor->rand, 0, 6))
+    {
+    case 0:
+      derived = cfut_future_chain (from[0], goes_on, cargo_new (actor, kind), cargo_destroyed);
+      break;
+    case 1:
+      derived = cfut_future_recover (from[0], goes_on, cargo_new (actor, kind), cargo_destroyed);
+      break;
+    case 2:
+      derived = cfut_future_always (from[0], goes_on, cargo_new (actor, kind), cargo_destroyed);
+      break;
+    case 3:
+      derived = cfut_future_all (from, n);
+      break;
+    case 4:
+      derived = cfut_future_any (from, n);
+      break;
+    default:
+      derived = cfut_future_race (from, n);
+      break;
+    }
+
+  g_object_unref (actor->slots[slot]);
+  actor->slots[slot] = watch (actor, derived);
+}
+
+/* The last reference of another thread's future, perhaps. */
+static void
+put_down (Actor *actor,
+          guint  slot)
+{
+  Stress *stress = actor->stress;
+  guint place = (guint) g_rand_int_range (actor->rand, 0, N_SHARED);
+  CfutFuture *displaced;
+
+  g_mutex_lock (&stress->lock);
+  displaced = stress->put_down[place];
+  stress->put_down[place] = g_steal_pointer (&actor->slots[slot]);
+  g_mutex_unlock (&stress->lock);
+  g_clear_object (&displaced);
+}
+
+static void
+use_all (Actor *actor)
+{
+  Stress *stress = actor->stress;
+  CfutExecutor *executor = stress->executors[g_rand_int_range (actor->rand, 0, 3)];
+  guint kind = (guint) g_rand_int_range (actor->rand, 0, 9);
+
+  switch (g_rand_int_range (actor->rand, 0, 40))
+    {
+    case 0:
+      cfut_executor_pause (executor);
+      cfut_executor_resume (executor);
+      break;
+
+    case 1:
+      g_cancellable_cancel (actor->cancellable);
+      g_object_unref (actor->cancellable);
+      actor->cancellable = g_cancellable_new ();
+      break;
+
+    case 2:
+      cfut_group_cancel (actor->group);
+      break;
+
+    case 3:
+      cfut_group_pause (actor->group);
+      cfut_group_resume (actor->group);
+      break;
+
+    case 4:
+    case 5:
+      cfut_group_remove_settled (actor->group);
+      break;
+
+    default:
+      cfut_executor_post (executor, stress_task, cargo_new (actor, kind), cargo_destroyed);
+      break;
     }
 }
 
@@ -288,7 +476,7 @@ use_future (Actor *actor,
   CfutFuture *future = actor->slots[slot];
   Stress *stress = actor->stress;
 
-  switch (g_rand_int_range (actor->rand, 0, 10))
+  switch (g_rand_int_range (actor->rand, 0, 16))
     {
     case 0:
     case 1:
@@ -338,10 +526,41 @@ use_future (Actor *actor,
       }
       break;
 
+    case 8:
+      cfut_future_set_priority (future, g_rand_int_range (actor->rand, -3, 4));
+      break;
+
+    case 9:
+      cfut_future_pause (future);
+      cfut_future_set_priority (future, g_rand_int_range (actor->rand, -3, 4));
+      if (g_rand_int_range (actor->rand, 0, 4) == 0)
+        cfut_future_cancel (future);
+      cfut_future_resume (future);
+      break;
+
+    case 10:
+    case 11:
+      derive_future (actor, slot);
+      break;
+
+    case 12:
+      cfut_group_add (actor->group, future);
+      break;
+
+    case 13:
+      put_down (actor, slot);
+      break;
+
     default:
       g_clear_object (&actor->slots[slot]);
       break;
     }
+}
+
+static gboolean
+are_too_many (Stress *stress)
+{
+  return g_atomic_int_get (&stress->n_made) - g_atomic_int_get (&stress->n_gone) > MAX_LIVE;
 }
 
 static gpointer
@@ -358,26 +577,36 @@ act (gpointer data)
       g_main_context_push_thread_default (actor->context);
     }
 
-  for (guint n_made = 0, step = 0; n_made < N_STEPS; step++)
+  actor->group = cfut_group_new ();
+  actor->cancellable = g_cancellable_new ();
+
+  for (guint step = 0; g_atomic_int_get (&stress->n_made) < stress->n_wanted; step++)
     {
       guint slot = (guint) g_rand_int_range (actor->rand, 0, N_SLOTS);
 
       if (actor->slots[slot] == NULL || g_rand_int_range (actor->rand, 0, 3) == 0)
-        {
-          make_future (actor, slot);
-          n_made++;
-        }
+        make_future (actor, slot);
+      else if (g_rand_int_range (actor->rand, 0, 10) == 0)
+        use_all (actor);
       else
-        {
-          use_future (actor, slot);
-        }
+        use_future (actor, slot);
 
       if (actor->context != NULL && step % often == 0)
         test_iterate_ready (actor->context);
+      if (are_too_many (stress))
+        {
+          cfut_group_remove_settled (actor->group);
+          if (actor->context != NULL)
+            test_iterate_until (actor->context, !are_too_many (stress));
+          else
+            test_poll_until (!are_too_many (stress));
+        }
     }
 
   for (guint i = 0; i < N_SLOTS; i++)
     g_clear_object (&actor->slots[i]);
+  g_object_unref (actor->group);
+  g_object_unref (actor->cancellable);
   count (&stress->n_finished);
 
   if (actor->context != NULL)
@@ -430,7 +659,41 @@ wait_until_all_is_over (Stress *stress)
   g_assert_true (all_is_over (stress));
   g_assert_cmpint (stress->n_callbacks_called, ==, stress->n_callbacks_added);
   g_assert_cmpint (stress->n_misplaced, ==, 0);
-  g_assert_cmpint (stress->n_made, >=, N_ACTORS * N_STEPS);
+  g_assert_cmpint (stress->n_made, >=, stress->n_wanted);
+}
+
+/* Bytes; 0: the system does not say. */
+static gint64
+memory_in_use (void)
+{
+  g_autofree char *text = NULL;
+  const char *resident;
+
+  if (!CAN_SEE_MEMORY || !g_file_get_contents ("/proc/self/statm", &text, NULL, NULL))
+    return 0;
+
+  resident = strchr (text, ' ');
+  return resident != NULL ? g_ascii_strtoll (resident, NULL, 10) * sysconf (_SC_PAGESIZE) : 0;
+}
+
+/* Iterates until so many futures were made, however long that takes, as long as it goes on at all. */
+static void
+iterate_until_made (Stress *stress,
+                    int     n_made)
+{
+  for (int next = 0; next < n_made;)
+    {
+      next = MIN (g_atomic_int_get (&stress->n_made) + 10000, n_made);
+      test_iterate_until (NULL, g_atomic_int_get (&stress->n_made) >= next);
+    }
+}
+
+static int
+get_n_wanted (void)
+{
+  const char *steps = g_getenv ("CFUT_TEST_STEPS");
+
+  return steps != NULL ? MAX (atoi (steps), 1) : N_FUTURES;
 }
 
 static void
@@ -439,7 +702,10 @@ test_stress_everything_at_once (void)
   guint32 seed = test_seed ();
   GThread *threads[N_ACTORS];
   Actor actors[N_ACTORS];
-  Stress stress = { .main_thread = g_thread_self () };
+  Stress stress = { .main_thread = g_thread_self (), .n_wanted = get_n_wanted () };
+  gint64 begin = g_get_monotonic_time ();
+  gint64 in_the_middle;
+  gint64 at_the_end;
 
   g_mutex_init (&stress.lock);
   stress.executors[0] = cfut_thread_executor_new (1);
@@ -452,11 +718,22 @@ test_stress_everything_at_once (void)
                             .rand = g_rand_new_with_seed (seed + i) };
       threads[i] = g_thread_ref (g_thread_new ("actor", act, &actors[i]));
     }
+  iterate_until_made (&stress, stress.n_wanted / 2);
+  in_the_middle = memory_in_use ();
+  iterate_until_made (&stress, stress.n_wanted);
   test_iterate_until (NULL, g_atomic_int_get (&stress.n_finished) == N_ACTORS);
 
   for (guint i = 0; i < N_SHARED; i++)
-    settle_at_random (&actors[0], g_steal_pointer (&stress.shared[i]));
+    {
+      settle_at_random (&actors[0], g_steal_pointer (&stress.shared[i]));
+      g_clear_object (&stress.put_down[i]);
+    }
   wait_until_all_is_over (&stress);
+  at_the_end = memory_in_use ();
+  g_test_message ("%.1f s, %.1f MiB in the middle and %.1f MiB at the end",
+                  (g_get_monotonic_time () - begin) / (double) G_USEC_PER_SEC,
+                  in_the_middle / 1048576.0, at_the_end / 1048576.0);
+  g_assert_cmpint (at_the_end - in_the_middle, <=, MAX_GROWTH);
 
   g_atomic_int_set (&stress.stop, 1);
   for (guint i = 0; i < N_ACTORS; i++)
