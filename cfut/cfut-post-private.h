@@ -20,5 +20,6 @@ void           cfut_post_free  (CfutPoolEntry  *entry);
 
 /* This thread runs none any more. */
 void           cfut_post_thread_leaves (void);
+void           cfut_post_show (CfutTask       *task);
 
 G_END_DECLS

@@ -13,6 +13,7 @@
  * Owns: the function's data, which is freed on the context of the submission.
  * Invariants:
  * 1. A thread's task is running, with the owner of the post that runs, and without one in between.
+ * 2. Others can reach a post that runs only where it has asked for its cancellable: the rest do not pay for that.
  * Not here: queues. */
 
 #include <string.h>
@@ -30,7 +31,17 @@ typedef struct {
   CfutOwner *owner;
 } CfutPost;
 
+/* One that runs, on the stack of its thread. */
+typedef struct _PostRun PostRun;
+struct _PostRun {
+  CfutTask *task;
+  gboolean is_entered;
+  CfutPoolRun run;
+  PostRun *outer;
+};
+
 static __thread CfutTask *shared_task;
+static __thread PostRun *running;
 
 CfutPoolEntry *
 cfut_post_new (CfutTaskFunc   func,
@@ -135,6 +146,17 @@ report_failure (CfutPost *self,
   g_error_free (error);
 }
 
+/* On the thread where @task runs: if it is a post's, who asks all that runs to stop finds it from here on. */
+void
+cfut_post_show (CfutTask *task)
+{
+  if (running == NULL || running->task != task || running->is_entered)
+    return;
+
+  running->is_entered = TRUE;
+  cfut_pool_enter_run (&running->run, G_OBJECT (task));
+}
+
 void
 cfut_post_run (CfutPoolEntry *entry)
 {
@@ -143,6 +165,7 @@ cfut_post_run (CfutPoolEntry *entry)
   CfutTask *task = shared_task_get ();
   CfutOwner *outer_owner = thread->running_owner;
   gpointer outer_task = thread->running_task;
+  PostRun run = { .task = task, .outer = running };
   GError *error = NULL;
   gboolean success;
 
@@ -152,7 +175,11 @@ cfut_post_run (CfutPoolEntry *entry)
   atomic_store_explicit (&task->parent_instance.cell.tag, thread->worker_name, memory_order_relaxed);
   thread->running_task = task;
   thread->running_owner = self->owner;
+  running = &run;
   success = self->func (task, self->user_data, &error);
+  running = run.outer;
+  if (G_UNLIKELY (run.is_entered))
+    cfut_pool_leave_run (&run.run);
 
   if (!success || error != NULL)
     report_failure (self, error);

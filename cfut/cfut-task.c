@@ -19,6 +19,7 @@
 #include "core/cfut-marks-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
+#include "cfut-post-private.h"
 #include "cfut-task-private.h"
 #include "cfut-value-private.h"
 
@@ -549,6 +550,9 @@ cfut_task_get_cancellable (CfutTask *self)
   g_return_val_if_fail (CFUT_IS_TASK (self), NULL);
 
   if (task_runs_here (self))
-    task_is_told_to_stop (self);
+    {
+      cfut_post_show (self);
+      task_is_told_to_stop (self);
+    }
   return cfut_future_cancellable (&self->parent_instance);
 }
