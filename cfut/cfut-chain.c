@@ -67,14 +67,6 @@ typedef struct {
   CfutFutureClass parent_class;
 } CfutChainFutureClass;
 
-/* Has the owner's thread call the function inside its own wait. Freed when both items were delivered. */
-typedef struct {
-  CfutItem wanted;
-  CfutItem item;
-  gatomicrefcount ref_count;
-  CfutFuture *chain;
-} WantedChain;
-
 GType cfut_chain_future_get_type (void);
 
 static void chain_run_here (CfutChainFuture *self);
@@ -174,68 +166,19 @@ chain_get_ready (CfutChainFuture *self)
 }
 
 static void
-wanted_chain_unref (WantedChain *self)
+chain_run_wanted (gpointer        chain,
+                  CfutDeliverMode mode)
 {
-  if (!g_atomic_ref_count_dec (&self->ref_count))
-    return;
-
-  cfut_future_release (self->chain);
-  g_free (self);
-}
-
-static gboolean
-wanted_chain_serve (CfutItem        *item,
-                    CfutDeliverMode  mode)
-{
-  WantedChain *self = (WantedChain *) item;
-
   if (mode != CFUT_DELIVER_ORPHAN)
-    chain_run_here ((CfutChainFuture *) self->chain);
-  wanted_chain_unref (self);
-  return FALSE;
+    chain_run_here (chain);
+  cfut_future_release (chain);
 }
 
-static const CfutItemClass wanted_chain_class = {
-  .deliver = wanted_chain_serve,
-};
-
-/* Where a thread reaps without being blocked, no function is called: its next wait does so. */
-static gboolean
-wanted_chain_deliver (CfutItem        *item,
-                      CfutDeliverMode  mode)
-{
-  WantedChain *self = (WantedChain *) ((char *) item - G_STRUCT_OFFSET (WantedChain, item));
-
-  if (mode == CFUT_DELIVER_REAP)
-    {
-      if (!g_atomic_ref_count_compare (&self->ref_count, 1))
-        return TRUE;
-    }
-  else
-    {
-      cfut_owner_serve_wanted (self->chain->owner, mode);
-    }
-  wanted_chain_unref (self);
-  return FALSE;
-}
-
-static const CfutItemClass wanted_chain_item_class = {
-  .deliver = wanted_chain_deliver,
-};
-
-/* Outside of the lock. */
+/* Has the owner's thread call the function inside its own wait. Outside of the lock. */
 static void
 chain_want (CfutChainFuture *self)
 {
-  CfutFuture *future = &self->parent_instance;
-  WantedChain *wanted = g_new0 (WantedChain, 1);
-
-  wanted->wanted.klass = &wanted_chain_class;
-  wanted->item.klass = &wanted_chain_item_class;
-  g_atomic_ref_count_init (&wanted->ref_count);
-  g_atomic_ref_count_inc (&wanted->ref_count);
-  wanted->chain = g_object_ref (future);
-  cfut_owner_want (future->owner, &wanted->wanted, &wanted->item);
+  cfut_owner_want (self->parent_instance.owner, chain_run_wanted, g_object_ref (self));
 }
 
 static void

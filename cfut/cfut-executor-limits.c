@@ -471,6 +471,8 @@ executor_set_paused (CfutExecutor *self,
     return;
 
   cfut_gate_set_paused (gate, paused);
+  if (paused)
+    cfut_executor_note_paused (self);
   g_object_notify (G_OBJECT (self), "paused");
 }
 

@@ -34,6 +34,8 @@ typedef struct {
   /* (transfer none) (nullable): what holds its tasks back; with @make it is there for good. */
   CfutGate *(*get_gate)  (CfutExecutor      *self,
                           gboolean           make);
+  /* The gate was paused. May be NULL. */
+  void      (*paused)    (CfutExecutor      *self);
 } CfutExecutorEngine;
 
 void cfut_executor_set_engine (CfutExecutor             *self,
@@ -46,6 +48,7 @@ CfutRoom *cfut_executor_get_room       (CfutExecutor     *self,
                                         gboolean          make);
 CfutGate *cfut_executor_get_gate       (CfutExecutor     *self,
                                         gboolean          make);
+void      cfut_executor_note_paused    (CfutExecutor     *self);
 /* cfut_room_block, where this thread may be one that is needed to make room. FALSE: it is, with
  * @error. */
 gboolean  cfut_executor_block_for_room (CfutExecutor     *self,

@@ -49,8 +49,9 @@
  *
  * Takes over one piece of work and returns without waiting for it. Sooner or later it is given to
  * [method@Cfut.Work.run] on a thread of the implementation's choice, or to [method@Cfut.Work.reject], or
- * dropped. Called on the submitting thread, or, for work that a pause or a rate limit has held back, on the thread
- * that ends the pause or on one of the library's.
+ * dropped. Called on the submitting thread. Work that a pause or a rate limit has held back is executed on the main
+ * context of its submitter, to which its future belongs: by its loop, or inside of a wait of the library's in which the
+ * submitter's thread is blocked. Where that is gone, it is on the default main context.
  *
  * Since: 1.0
  */
@@ -217,6 +218,12 @@ log_runs_here (CfutExecutor *self)
   return cfut_thread_get ()->serving == executor_get (self)->log;
 }
 
+static void
+log_paused (CfutExecutor *self)
+{
+  cfut_work_gate_paused (atomic_load_explicit (&executor_get (self)->work_gate, memory_order_acquire));
+}
+
 static const CfutExecutorEngine log_engine = {
   .enqueue = log_enqueue,
   .stop = log_stop,
@@ -224,6 +231,7 @@ static const CfutExecutorEngine log_engine = {
   .get_ended = log_get_ended,
   .runs_here = log_runs_here,
   .get_gate = log_get_gate,
+  .paused = log_paused,
 };
 
 /* In the instance's init. */
@@ -298,6 +306,15 @@ cfut_executor_get_gate (CfutExecutor *self,
                         gboolean      make)
 {
   return executor_get (self)->engine->get_gate (self, make);
+}
+
+void
+cfut_executor_note_paused (CfutExecutor *self)
+{
+  const CfutExecutorEngine *engine = executor_get (self)->engine;
+
+  if (engine->paused != NULL)
+    engine->paused (self);
 }
 
 gboolean

@@ -18,5 +18,7 @@ void          cfut_work_gate_free     (CfutWorkGate *self);
 CfutGate     *cfut_work_gate_get_gate (CfutWorkGate *self);
 void          cfut_work_gate_enqueue  (CfutWorkGate *self,
                                        CfutWork     *work);  /* transfer full */
+/* After its gate was; the caller has a reference on the executor. */
+void          cfut_work_gate_paused   (CfutWorkGate *self);
 
 G_END_DECLS

@@ -16,10 +16,15 @@ struct _TestPlainExecutor {
 
 G_DEFINE_FINAL_TYPE (TestPlainExecutor, test_plain_executor, CFUT_TYPE_EXECUTOR)
 
+static GThread *executed_by;
+static int n_executed_elsewhere;
+
 static void
 test_plain_executor_execute (CfutExecutor *executor,
                              CfutWork     *work)
 {
+  if (executed_by != NULL && executed_by != g_thread_self ())
+    g_atomic_int_inc (&n_executed_elsewhere);
   cfut_work_run (work);
   cfut_work_unref (work);
 }
@@ -88,7 +93,7 @@ test_limits_pause (gconstpointer derived)
 static void
 test_limits_dropped (gconstpointer derived)
 {
-  for (guint i = 0; i < 3; i++)
+  for (guint i = 0; i < 4; i++)
     {
       g_autoptr (CfutRateLimit) limit = cfut_rate_limit_new (100, 1);
       CfutExecutor *executor = make_executor (derived);
@@ -102,6 +107,9 @@ test_limits_dropped (gconstpointer derived)
         cfut_executor_pause (executor);
       for (guint j = 0; j < G_N_ELEMENTS (futures); j++)
         futures[j] = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+      /* While there is something that the rate holds back. */
+      if (i == 3)
+        cfut_executor_pause (executor);
       g_object_unref (executor);
 
       for (guint j = 0; j < G_N_ELEMENTS (futures); j++)
@@ -138,6 +146,106 @@ test_limits_rate (gconstpointer derived)
 
   cfut_executor_set_rate_limit (executor, NULL);
   g_assert_null (cfut_executor_get_rate_limit (executor));
+}
+
+typedef struct {
+  CfutExecutor *executor;
+  CfutFuture *futures[5];
+} Held;
+
+static void
+held_submit (Held *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->futures); i++)
+    self->futures[i] = cfut_executor_submit (self->executor, test_task_nothing, NULL, NULL);
+}
+
+static void
+held_clear (Held *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->futures); i++)
+    g_clear_object (&self->futures[i]);
+}
+
+static gboolean
+held_wait_for_all (gpointer data)
+{
+  Held *self = data;
+
+  for (guint i = 0; i < G_N_ELEMENTS (self->futures); i++)
+    test_assert_settles (self->futures[i], CFUT_STATE_RESOLVED);
+  return G_SOURCE_REMOVE;
+}
+
+/* What was held back is executed by the thread that has submitted it: in its loop, in a wait, and in a wait inside a
+ * callback of its loop. */
+static void
+test_limits_executes_on_the_submitter (gconstpointer derived)
+{
+  g_autoptr (CfutRateLimit) limit = cfut_rate_limit_new (200, 1);
+  Held held = { .executor = make_executor (derived) };
+
+  cfut_executor_set_rate_limit (held.executor, limit);
+  executed_by = g_thread_self ();
+  for (guint i = 0; i < 3; i++)
+    {
+      held_submit (&held);
+      if (i == 0)
+        held_wait_for_all (&held);
+      else if (i == 1)
+        g_idle_add (held_wait_for_all, &held);
+      test_iterate_until (NULL, cfut_future_is_settled (held.futures[G_N_ELEMENTS (held.futures) - 1]));
+      held_wait_for_all (&held);
+      held_clear (&held);
+    }
+  g_assert_cmpint (g_atomic_int_get (&n_executed_elsewhere), ==, 0);
+  executed_by = NULL;
+  g_object_unref (held.executor);
+}
+
+static gpointer
+held_submit_on_thread (gpointer data)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  held_submit (data);
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+static gpointer
+held_submit_on_default (gpointer data)
+{
+  held_submit (data);
+  return NULL;
+}
+
+/* Neither a submitter's thread that is gone nor its context leaves work behind: without any loop, and behind work of
+ * others. */
+static void
+test_limits_submitter_gone (gconstpointer derived)
+{
+  for (guint i = 0; i < 4; i++)
+    {
+      g_autoptr (CfutExecutor) executor = make_executor (derived);
+      g_autoptr (CfutRateLimit) limit = cfut_rate_limit_new (500, 1);
+      Held theirs = { .executor = executor };
+      Held ours = { .executor = executor };
+
+      if (i < 2)
+        cfut_executor_set_rate_limit (executor, limit);
+      else
+        cfut_executor_pause (executor);
+      g_thread_join (g_thread_new ("submitter", i % 2 == 0 ? held_submit_on_thread : held_submit_on_default,
+                                   &theirs));
+      held_submit (&ours);
+      cfut_executor_resume (executor);
+      held_wait_for_all (&theirs);
+      held_wait_for_all (&ours);
+      held_clear (&theirs);
+      held_clear (&ours);
+    }
 }
 
 /* The limits are read back; without one there is room at once, and none after a shutdown. */
@@ -212,6 +320,9 @@ main (int   argc,
       ADD ("pause", test_limits_pause);
       ADD ("dropped", test_limits_dropped);
       ADD ("rate", test_limits_rate);
+      if (derived != NULL)
+        ADD ("executes-on-the-submitter", test_limits_executes_on_the_submitter);
+      ADD ("submitter-gone", test_limits_submitter_gone);
       ADD ("wait-ready", test_limits_wait_ready);
       ADD ("wait-ready-async", test_limits_wait_ready_async);
 #undef ADD

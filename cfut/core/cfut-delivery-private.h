@@ -64,11 +64,11 @@ gboolean      cfut_owner_has_seen_loop    (CfutOwner       *self);   /* one has 
 void          cfut_delivery_set_loop_func (void           (*func) (CfutDelivery *delivery));
 void          cfut_owner_push            (CfutOwner       *self,    /* any thread */
                                           CfutItem        *item);
-/* Any thread: @wanted is to be delivered by the owner's thread even while that is blocked, at the latest when @item
- * is delivered, which calls cfut_owner_serve_wanted. */
+/* Any thread: @func is called once, on who has the owner's context: from its loop, or by the owner's thread while that is
+ * blocked in a wait. With ORPHAN when the context is gone. */
 void          cfut_owner_want            (CfutOwner       *self,
-                                          CfutItem        *wanted,
-                                          CfutItem        *item);
+                                          void           (*func) (gpointer data, CfutDeliverMode mode),
+                                          gpointer         data);
 void          cfut_owner_serve_wanted    (CfutOwner       *self,    /* on who owns the context */
                                           CfutDeliverMode  mode);
 void          cfut_owner_delay           (CfutOwner       *self,    /* only from deliver, LOOP, or from a delayed func */

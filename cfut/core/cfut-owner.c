@@ -203,35 +203,6 @@ cfut_owner_push (CfutOwner *self,
 }
 
 void
-cfut_owner_want (CfutOwner *self,
-                 CfutItem  *wanted,
-                 CfutItem  *item)
-{
-  CfutParker *server;
-
-  cfut_owner_ref (self);
-  cfut_queue_push (&self->wanted, &wanted->link);
-  server = atomic_exchange_explicit (&self->server, NULL, memory_order_seq_cst);
-  if (server != NULL)
-    {
-      atomic_store_explicit (&self->nudged, TRUE, memory_order_release);
-      cfut_parker_signal (server);
-    }
-  cfut_owner_push (self, item);
-  cfut_owner_unref (self);
-}
-
-void
-cfut_owner_serve_wanted (CfutOwner       *self,
-                         CfutDeliverMode  mode)
-{
-  CfutItem *wanted;
-
-  while ((wanted = (CfutItem *) cfut_queue_pop (&self->wanted)) != NULL)
-    wanted->klass->deliver (wanted, mode);
-}
-
-void
 cfut_owner_delay (CfutOwner   *self,
                   CfutDelayed *delayed,
                   gint64       at_usec)
