@@ -480,9 +480,9 @@ executor_set_paused (CfutExecutor *self,
  * cfut_executor_pause:
  * @self: an executor
  *
- * Starts no more tasks until [method@Cfut.Executor.resume]. What runs goes on; tasks are still
- * taken, and can be cancelled. An executor that is dropped is resumed by that. May be called on any
- * thread.
+ * Starts no more tasks until [method@Cfut.Executor.resume]. What runs goes on; tasks are still taken, and can be
+ * cancelled. An executor that is dropped or shut down is resumed by that; one that was shut down is not paused any
+ * more. May be called on any thread.
  *
  * Since: 1.0
  */
@@ -491,7 +491,13 @@ cfut_executor_pause (CfutExecutor *self)
 {
   g_return_if_fail (CFUT_IS_EXECUTOR (self));
 
+  if (cfut_executor_is_shut_down (self))
+    return;
+
   executor_set_paused (self, TRUE);
+  /* Meanwhile: who waits for the end would wait for ever. */
+  if (cfut_executor_is_shut_down (self))
+    executor_set_paused (self, FALSE);
 }
 
 /**

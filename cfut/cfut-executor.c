@@ -752,6 +752,8 @@ executor_stop (CfutExecutor      *self,
   if (cfut_executor_get_room (self, FALSE) != NULL)
     cfut_room_close (cfut_executor_get_room (self, FALSE));
   priv->engine->stop (self, flags);
+  /* What was taken is to end. */
+  cfut_executor_resume (self);
 }
 
 /* Adds to the message of a wait that was not long enough what it was too short for. */
@@ -792,8 +794,9 @@ executor_name_stragglers (CfutExecutor  *self,
  * @timeout_usec: how long to wait at most, in microseconds, with %CFUT_SHUTDOWN_WAIT; negative for no limit
  * @error: return location for an error
  *
- * Takes no more work. What was taken is still run, unless @flags say otherwise. May be called
- * again, for example to wait or to cancel after all.
+ * Takes no more work. What was taken is still run, unless @flags say otherwise: a pause of the executor ends, but
+ * not one of single futures, which are still to be resumed or cancelled. May be called again, for example to wait or to
+ * cancel after all.
  *
  * Errors: %G_IO_ERROR_TIMED_OUT when the work has not ended in time; the message tells how many tasks still run,
  * and their names as far as they have any; the executor stays shut down. %CFUT_FUTURE_ERROR_DEADLOCK when called

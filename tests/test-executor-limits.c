@@ -148,6 +148,34 @@ test_limits_rate (gconstpointer derived)
   g_assert_null (cfut_executor_get_rate_limit (executor));
 }
 
+/* A shutdown ends the executor's pause, before the wait and for good. */
+static void
+test_limits_shut_down_while_paused (gconstpointer derived)
+{
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (CfutExecutor) executor = make_executor (derived);
+      CfutFuture *futures[3];
+      GError *error = NULL;
+
+      cfut_executor_pause (executor);
+      for (guint j = 0; j < G_N_ELEMENTS (futures); j++)
+        futures[j] = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+      g_assert_true (cfut_executor_shutdown (executor,
+                                             CFUT_SHUTDOWN_WAIT | (i == 1 ? CFUT_SHUTDOWN_CANCEL_PENDING : 0),
+                                             -1, &error));
+      g_assert_no_error (error);
+      cfut_executor_pause (executor);
+      g_assert_false (cfut_executor_is_paused (executor));
+      for (guint j = 0; j < G_N_ELEMENTS (futures); j++)
+        {
+          g_assert_cmpint (cfut_future_get_state (futures[j]), ==,
+                           i == 1 ? CFUT_STATE_CANCELLED : CFUT_STATE_RESOLVED);
+          g_object_unref (futures[j]);
+        }
+    }
+}
+
 typedef struct {
   CfutExecutor *executor;
   CfutFuture *futures[5];
@@ -320,6 +348,7 @@ main (int   argc,
       ADD ("pause", test_limits_pause);
       ADD ("dropped", test_limits_dropped);
       ADD ("rate", test_limits_rate);
+      ADD ("shut-down-while-paused", test_limits_shut_down_while_paused);
       if (derived != NULL)
         ADD ("executes-on-the-submitter", test_limits_executes_on_the_submitter);
       ADD ("submitter-gone", test_limits_submitter_gone);
