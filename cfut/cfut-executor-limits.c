@@ -319,6 +319,12 @@ cfut_executor_wait_ready (CfutExecutor  *self,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
+  if (cfut_is_forked_child ())
+    {
+      g_propagate_error (error, cfut_fork_error ());
+      return FALSE;
+    }
+
   room = cfut_executor_get_room (self, FALSE);
   if (room != NULL && !cfut_executor_block_for_room (self, room, 1, FALSE,
                                                      cfut_deadline_from_timeout (timeout_usec),
@@ -361,6 +367,12 @@ cfut_executor_wait_ready_async (CfutExecutor        *self,
 
   g_return_if_fail (CFUT_IS_EXECUTOR (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  if (cfut_is_forked_child ())
+    {
+      g_task_report_error (self, callback, user_data, cfut_executor_wait_ready_async, cfut_fork_error ());
+      return;
+    }
 
   room = cfut_executor_get_room (self, TRUE);
   wait = g_new0 (AsyncRoom, 1);

@@ -156,6 +156,10 @@ work_gate_drain (CfutWorkGate *self,
   CfutOwner *theirs = NULL;
   gboolean lets_go;
 
+  /* What the parent will run, a forked child does not run as well. */
+  if (cfut_is_forked_child ())
+    return;
+
   cfut_lock (&self->lock, CFUT_LOCK_LOG);
   if (self->draining || g_queue_is_empty (&self->works))
     {

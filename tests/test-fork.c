@@ -320,6 +320,261 @@ test_fork_child_drops_and_exits (void)
   scene_end (&scene);
 }
 
+#define TEST_TYPE_PLAIN_EXECUTOR (test_plain_executor_get_type ())
+G_DECLARE_FINAL_TYPE (TestPlainExecutor, test_plain_executor, TEST, PLAIN_EXECUTOR, CfutExecutor)
+
+struct _TestPlainExecutor {
+  CfutExecutor parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestPlainExecutor, test_plain_executor, CFUT_TYPE_EXECUTOR)
+
+static void
+test_plain_executor_execute (CfutExecutor *executor,
+                             CfutWork     *work)
+{
+  cfut_work_run (work);
+  cfut_work_unref (work);
+}
+
+static void
+test_plain_executor_class_init (TestPlainExecutorClass *klass)
+{
+  CFUT_EXECUTOR_CLASS (klass)->execute = test_plain_executor_execute;
+}
+
+static void
+test_plain_executor_init (TestPlainExecutor *self)
+{
+}
+
+/* What holds back tasks: executors of both kinds, paused and with a rate, each with a task that waits for that. */
+typedef struct {
+  CfutRateLimit *limit;
+  CfutExecutor *executors[4];
+  CfutFuture *futures[4];
+} Held;
+
+static void
+child_of_held (gpointer data)
+{
+  g_autoptr (CfutRateLimit) limit = cfut_rate_limit_new (1000, 1);
+  g_autoptr (GError) error = NULL;
+  Results results = { { NULL, }, 0 };
+  Held *held = data;
+
+  cfut_rate_limit_set_rate (held->limit, 1000);
+  for (guint i = 0; i < G_N_ELEMENTS (held->executors); i++)
+    {
+      CfutExecutor *executor = held->executors[i];
+
+      assert_refuses (executor);
+      g_assert_false (cfut_executor_wait_ready (executor, -1, NULL, &error));
+      assert_broken (error);
+      cfut_executor_resume (executor);
+      cfut_executor_set_rate_limit (executor, limit);
+      g_assert_false (cfut_future_wait (held->futures[i], -1, NULL, &error));
+      assert_broken (error);
+      cfut_executor_set_rate_limit (executor, NULL);
+      cfut_executor_pause (executor);
+      cfut_executor_resume (executor);
+      g_assert_false (cfut_future_wait (held->futures[i], -1, NULL, &error));
+      assert_broken (error);
+    }
+
+  cfut_executor_wait_ready_async (held->executors[0], -1, NULL, on_result, &results);
+  test_iterate_until (NULL, results.n == 1);
+  g_assert_false (cfut_executor_wait_ready_finish (held->executors[0], results.results[0], &error));
+  assert_broken (error);
+  for (guint i = 0; i < G_N_ELEMENTS (held->executors); i++)
+    {
+      g_object_unref (held->futures[i]);
+      g_object_unref (held->executors[i]);
+    }
+}
+
+/* What a pause or a rate holds back is the parent's: the child neither runs it nor waits for a token. */
+static void
+test_fork_what_is_held_back (void)
+{
+  Held held = { .limit = cfut_rate_limit_new (0.001, 1) };
+
+  for (guint i = 0; i < G_N_ELEMENTS (held.executors); i++)
+    {
+      CfutExecutor *executor =
+        i % 2 == 0 ? cfut_thread_executor_new (1) : g_object_new (TEST_TYPE_PLAIN_EXECUTOR, NULL);
+
+      held.executors[i] = executor;
+      if (i < 2)
+        {
+          cfut_executor_pause (executor);
+        }
+      else
+        {
+          g_autoptr (CfutFuture) first = NULL;
+
+          cfut_executor_set_rate_limit (executor, held.limit);
+          /* The burst is one, for both. */
+          if (i == 2)
+            first = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+          if (first != NULL)
+            test_assert_settles (first, CFUT_STATE_RESOLVED);
+        }
+      held.futures[i] = cfut_executor_submit (executor, test_task_number, GINT_TO_POINTER (i), NULL);
+    }
+
+  run_in_child (child_of_held, &held, FALSE);
+
+  for (guint i = 0; i < G_N_ELEMENTS (held.executors); i++)
+    {
+      g_assert_cmpint (cfut_future_get_state (held.futures[i]), ==, CFUT_STATE_PENDING);
+      cfut_executor_resume (held.executors[i]);
+      cfut_executor_set_rate_limit (held.executors[i], NULL);
+      g_assert_cmpint (cfut_future_result_int64 (held.futures[i], -1, NULL), ==, i);
+      g_object_unref (held.futures[i]);
+      g_object_unref (held.executors[i]);
+    }
+  g_object_unref (held.limit);
+}
+
+static gboolean
+map_index (CfutTask  *task,
+           guint64    index,
+           gpointer   gate,
+           GError   **error)
+{
+  if (gate != NULL)
+    test_gate_pass (gate);
+  cfut_task_set_result_int64 (task, index);
+  return TRUE;
+}
+
+static gboolean
+map_part (CfutTask  *task,
+          guint64    begin,
+          guint64    end,
+          gpointer   gate,
+          GError   **error)
+{
+  return map_index (task, 0, gate, error);
+}
+
+typedef struct {
+  Scene scene;
+  CfutMap *map;
+  CfutFuture *range;
+} MapScene;
+
+static void
+child_maps (gpointer data)
+{
+  MapScene *maps = data;
+  g_autoptr (CfutRequest) request = cfut_request_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (cfut_map_next (maps->map, -1, NULL, &error));
+  assert_broken (error);
+  g_assert_false (cfut_future_wait (maps->range, -1, NULL, &error));
+  assert_broken (error);
+  for (guint chunk = 0; chunk < 2; chunk++)
+    {
+      g_autoptr (CfutFuture) range =
+        cfut_executor_map_range (maps->scene.idle, NULL, 0, 100, 1, map_part, NULL, NULL);
+      g_autoptr (CfutMap) map = NULL;
+      CfutFuture *item;
+      guint n = 0;
+
+      cfut_request_set_chunk_size (request, 1 + 2 * chunk);
+      map = cfut_executor_map (maps->scene.idle, request, 10, 3, map_index, NULL, NULL);
+      test_assert_fails (range, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN);
+      while ((item = cfut_map_next (map, -1, NULL, NULL)) != NULL)
+        {
+          test_assert_fails (item, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN);
+          g_object_unref (item);
+          n++;
+        }
+      g_assert_cmpuint (n, ==, 10);
+    }
+  cfut_map_cancel (maps->map);
+  g_object_unref (maps->map);
+  cfut_future_cancel (maps->range);
+  g_object_unref (maps->range);
+}
+
+/* Maps and ranges fail in the child, those of the parent and its own. */
+static void
+test_fork_maps (void)
+{
+  MapScene maps;
+
+  scene_begin (&maps.scene);
+  maps.map = cfut_executor_map (maps.scene.busy, NULL, 10, 2, map_index, NULL, NULL);
+  maps.range = cfut_executor_map_range (maps.scene.busy, NULL, 0, 10, 1, map_part, NULL, NULL);
+  run_in_child (child_maps, &maps, FALSE);
+  g_clear_object (&maps.map);
+  scene_end (&maps.scene);
+  test_assert_settles (maps.range, CFUT_STATE_RESOLVED);
+  g_object_unref (maps.range);
+}
+
+static CfutFuture *
+pass_func (CfutFuture  *settled,
+           gpointer     user_data,
+           GError     **error)
+{
+  return g_object_ref (settled);
+}
+
+static void
+on_gtask (GObject      *source,
+          GAsyncResult *result,
+          gpointer      data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static void
+child_chains (gpointer data)
+{
+  Scene *scene = data;
+  g_autoptr (CfutFuture) theirs = cfut_future_chain (scene->pending, pass_func, NULL, NULL);
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+  g_autoptr (CfutFuture) ours = cfut_future_always (cfut_promise_get_future (promise), pass_func, NULL, NULL);
+  g_autoptr (CfutFuture) settled = cfut_future_chain (scene->resolved, pass_func, NULL, NULL);
+  CfutFuture *both[] = { ours, settled };
+  g_autoptr (CfutFuture) all = cfut_future_all (both, 2);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (CfutGroup) group = cfut_group_new ();
+
+  g_assert_false (cfut_future_wait (theirs, -1, NULL, &error));
+  assert_broken (error);
+  g_assert_false (cfut_future_wait (ours, -1, NULL, &error));
+  assert_broken (error);
+  cfut_group_add (group, ours);
+  g_assert_false (cfut_group_wait (group, CFUT_RETURN_WHEN_ALL_COMPLETED, -1, NULL, &error));
+  assert_broken (error);
+  cfut_promise_resolve_int64 (promise, 3);
+  test_assert_settles (all, CFUT_STATE_RESOLVED);
+  g_assert_cmpint (cfut_future_result_int64 (ours, -1, NULL), ==, 3);
+
+  cfut_future_to_task (ours, g_task_new (NULL, NULL, on_gtask, &result));
+  test_iterate_until (NULL, result != NULL);
+  g_assert_true (cfut_future_cancel (theirs));
+}
+
+/* Chains, combinations and what becomes a GTask need no thread but their own: they work in the child, on what settles
+ * there. */
+static void
+test_fork_chains (void)
+{
+  Scene scene;
+
+  scene_begin (&scene);
+  run_in_child (child_chains, &scene, FALSE);
+  scene_end (&scene);
+}
+
 static void
 child_of_task (gpointer data)
 {
@@ -432,6 +687,9 @@ main (int   argc,
   g_test_add_func ("/cfut/fork/async-waits-fail", test_fork_async_waits_fail);
   g_test_add_func ("/cfut/fork/what-needs-no-thread-works", test_fork_what_needs_no_thread_works);
   g_test_add_func ("/cfut/fork/child-drops-and-exits", test_fork_child_drops_and_exits);
+  g_test_add_func ("/cfut/fork/what-is-held-back", test_fork_what_is_held_back);
+  g_test_add_func ("/cfut/fork/maps", test_fork_maps);
+  g_test_add_func ("/cfut/fork/chains", test_fork_chains);
   g_test_add_func ("/cfut/fork/fork-in-a-task", test_fork_in_a_task);
   g_test_add_func ("/cfut/fork/fork-under-load", test_fork_under_load);
   g_test_add_func ("/cfut/fork/fork-before-first-use", test_fork_before_first_use);

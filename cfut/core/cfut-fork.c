@@ -17,7 +17,8 @@
  * Invariants:
  * 1. cfut_forked_child is TRUE before anything else of the library runs in the child.
  * 2. In the child no thread sleeps for anything, and nothing of the parent's is reaped.
- * Not here: which calls fail (cfut-executor.c, cfut-wait.c, cfut-waiter.c, cfut-group-wait.c). */
+ * Not here: which calls fail (cfut-executor.c, cfut-executor-limits.c, cfut-wait.c, cfut-waiter.c,
+ *   cfut-group-wait.c). */
 
 #include <glib/gi18n-lib.h>
 #include <pthread.h>
@@ -38,11 +39,13 @@ hold_locks (gboolean hold)
       cfut_delivery_hold_locks (TRUE);
       cfut_owner_hold_locks (TRUE);
       cfut_report_hold_locks (TRUE);
+      cfut_timer_hold_locks (TRUE);
       cfut_parker_hold_locks (TRUE);
     }
   else
     {
       cfut_parker_hold_locks (FALSE);
+      cfut_timer_hold_locks (FALSE);
       cfut_report_hold_locks (FALSE);
       cfut_owner_hold_locks (FALSE);
       cfut_delivery_hold_locks (FALSE);

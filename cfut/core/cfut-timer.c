@@ -91,7 +91,8 @@ cfut_timer_arm (CfutTimer *self,
 
   cfut_lock (&timers_lock, CFUT_LOCK_TIMER);
   g_assert (self->link == NULL);
-  armed = G_LIKELY (thread != NULL) || start_thread_locked ();
+  /* In a forked child the thread is gone, and no other may be made. */
+  armed = !cfut_is_forked_child () && (G_LIKELY (thread != NULL) || start_thread_locked ());
   if (armed)
     {
       self->at_usec = at_usec;
@@ -119,4 +120,10 @@ cfut_timer_disarm (CfutTimer *self)
   cfut_unlock (&timers_lock, CFUT_LOCK_TIMER);
 
   return was_armed;
+}
+
+void
+cfut_timer_hold_locks (gboolean hold)
+{
+  (hold ? g_mutex_lock : g_mutex_unlock) (&timers_lock);
 }
