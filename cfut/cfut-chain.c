@@ -4,9 +4,11 @@
 
 /* Chains: what follows a future, as a function that gives the next one.
  *
- *   waits for the upstream --(settled)--> its function is due --(owner's context)--> waits for the inner future
- *             |                                                        |                     |
- *             '--(nothing for the function)--> settles like it         '--(none)--> rejected '--> settles like it
+ *   waits for the upstream --(settled)--> function due --(owner's context)--> waits for the inner
+ *        |                                         |                               |
+ *        '--(nothing for the function)             '--(it gives none)              |
+ *              --> settles like it                       --> rejected              '--> settles
+ *                                                                                       like it
  *
  * Threads: made, cancelled and dropped on any; the function and the release of its data on the owner's
  *   context. What only passes an outcome on happens on the settling thread.
@@ -113,13 +115,14 @@ static void
 chain_abandon (CfutChainFuture *self)
 {
   CfutFuture *upstream = chain_take_upstream (self, NULL);
+  GError *error;
 
   if (upstream == NULL)
     return;
 
-  cfut_future_settle (&self->parent_instance, CFUT_STATE_REJECTED, NULL,
-                      g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_ABANDONED,
-                                           _("The main context that was to go on with the future is gone")));
+  error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_ABANDONED,
+                               _("The main context that was to go on with the future is gone"));
+  cfut_future_settle (&self->parent_instance, CFUT_STATE_REJECTED, NULL, error);
   cfut_future_hand_over (upstream);
 }
 

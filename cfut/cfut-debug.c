@@ -6,9 +6,9 @@
  * them.
  *
  * Threads: any.
- * Locks: futures_lock guards the table. It comes before all others: under it the lock of a cell is
- *   taken, to read what a future shows. A future leaves the table as the first thing in its
- *   finalisation, so what is in the table while the lock is held has all that it needs to be shown.
+ * Locks: futures_lock guards the table. It comes before a cell's: under it that is taken, to read
+ *   what a future shows. A future leaves the table as the first thing in its finalisation, so what
+ *   is in the table while the lock is held has all that it needs to be shown.
  * Owns: the table and its entries, no future.
  * Invariants:
  * 1. With neither key the table is never made.
@@ -93,17 +93,21 @@ row_init (Row        *row,
   guint n_nodes[CFUT_NODE_CONTEXT + 1] = { 0, };
   g_autofree char *progress = NULL;
   guint word = cfut_cell_lock (&future->cell);
+  gint64 age_usec;
 
   for (CfutNode *node = future->cell.nodes; node != NULL; node = node->next)
     n_nodes[node->klass->kind]++;
   if (extra != NULL && (extra->done > 0 || extra->total > 0))
-    progress = g_strdup_printf ("%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT, extra->done, extra->total);
+    progress = g_strdup_printf ("%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT,
+                                extra->done, extra->total);
   cfut_cell_unlock (&future->cell);
 
   row->number = entry->number;
-  row->text = g_strdup_printf ("%8" G_GUINT64_FORMAT "  %-9s  %9.3f s  %-13s  %5u  %5u  %5u  %-21s  %s\n",
+  age_usec = g_get_monotonic_time () - entry->made_usec;
+  row->text = g_strdup_printf ("%8" G_GUINT64_FORMAT "  %-9s  %9.3f s  %-13s  %5u  %5u  %5u  %-21s"
+                               "  %s\n",
                                entry->number, state_name (cfut_cell_state (word)),
-                               (double) (g_get_monotonic_time () - entry->made_usec) / G_USEC_PER_SEC,
+                               (double) age_usec / G_USEC_PER_SEC,
                                progress != NULL ? progress : "-", n_nodes[CFUT_NODE_INTERNAL],
                                n_nodes[CFUT_NODE_WAIT] + n_nodes[CFUT_NODE_LATE],
                                n_nodes[CFUT_NODE_DIRECT] + n_nodes[CFUT_NODE_CONTEXT],
@@ -147,8 +151,9 @@ dump_futures (guint max_rows)
   g_array_sort (rows, compare_rows);
   g_string_append_printf (text, "%u futures are alive\n", rows->len);
   if (rows->len > 0)
-    g_string_append_printf (text, "%8s  %-9s  %11s  %-13s  %5s  %5s  %5s  %-21s  %s\n", "number", "state",
-                            "age", "progress", "links", "waits", "calls", "worker", "what");
+    g_string_append_printf (text, "%8s  %-9s  %11s  %-13s  %5s  %5s  %5s  %-21s  %s\n",
+                            "number", "state", "age", "progress", "links", "waits", "calls",
+                            "worker", "what");
   for (guint i = 0; i < MIN (rows->len, max_rows); i++)
     g_string_append (text, g_array_index (rows, Row, i).text);
   if (rows->len > max_rows)
@@ -214,7 +219,8 @@ cfut_future_debug_gone (CfutFuture *self)
     }
   cfut_unlock (&futures_lock, CFUT_LOCK_FUTURES);
 
-  CFUT_TRACE (FUTURES, "%" G_GUINT64_FORMAT " (%p) finalised, %s", number, (void *) self, state_name (state));
+  CFUT_TRACE (FUTURES, "%" G_GUINT64_FORMAT " (%p) finalised, %s",
+              number, (void *) self, state_name (state));
 }
 
 static void
@@ -242,7 +248,8 @@ trace_state (CfutFuture *self,
   cfut_unlock (&futures_lock, CFUT_LOCK_FUTURES);
 
   g_free (thread);
-  CFUT_TRACE (STATES, "%" G_GUINT64_FORMAT " (%p) %s after %.3f ms: %s", number, (void *) self, state_name (state),
+  CFUT_TRACE (STATES, "%" G_GUINT64_FORMAT " (%p) %s after %.3f ms: %s",
+              number, (void *) self, state_name (state),
               (double) age_usec / 1000, what);
 }
 

@@ -28,7 +28,7 @@ typedef struct {
   CfutRoom *room;
   CfutOwner *owner;
   GTask *task;
-  GSource *source;  /* (nullable): of the deadline and the cancellable; dropped by who ends the wait */
+  GSource *source;  /* (nullable): of deadline and cancellable; dropped by who ends the wait */
 } AsyncRoom;
 
 typedef struct {
@@ -385,7 +385,8 @@ cfut_executor_wait_ready_async (CfutExecutor        *self,
   wait->task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (wait->task, cfut_executor_wait_ready_async);
   g_task_set_check_cancellable (wait->task, FALSE);
-  wait->source = async_room_make_source (wait, cfut_deadline_from_timeout (timeout_usec), cancellable);
+  wait->source = async_room_make_source (wait, cfut_deadline_from_timeout (timeout_usec),
+                                         cancellable);
   context = g_main_context_ref (g_task_get_context (wait->task));
 
   g_atomic_ref_count_inc (&wait->ref_count);

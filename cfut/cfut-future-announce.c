@@ -235,6 +235,12 @@ future_show_changes (CfutFuture *self,
   cfut_owner_delay (self->owner, &extra->delayed, extra->notified_usec + PROGRESS_USEC);
 }
 
+static inline guint
+future_count_references (CfutFuture *self)
+{
+  return (guint) g_atomic_int_get ((gint *) &G_OBJECT (self)->ref_count);
+}
+
 /* How many references the queue holds, as the word of a scheduled future tells. */
 static inline guint
 queue_references (guint word)
@@ -268,8 +274,7 @@ future_reap (CfutFuture *self)
       if (word & CFUT_CELL_HAS_NODES)
         return TRUE;
       if (!(word & CFUT_CELL_ANNOUNCED) &&
-          ((guint) g_atomic_int_get ((gint *) &G_OBJECT (self)->ref_count) > queue_references (word) ||
-           future_has_handlers (self)))
+          (future_count_references (self) > queue_references (word) || future_has_handlers (self)))
         return TRUE;
     }
 

@@ -43,7 +43,8 @@ cfut_future_pause_here (CfutFuture *self)
 
       cfut_waiter_init (&paused.waiter);
       word = cfut_cell_lock (&self->cell);
-      if (!(word & CFUT_CELL_PAUSED) || (word & CFUT_CELL_CANCEL_REQUESTED) || cfut_cell_settled (word))
+      if (!(word & CFUT_CELL_PAUSED) || (word & CFUT_CELL_CANCEL_REQUESTED) ||
+          cfut_cell_settled (word))
         {
           cfut_cell_unlock (&self->cell);
           return;

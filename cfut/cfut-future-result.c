@@ -11,7 +11,7 @@
  * 1. A wait that ends before the future has settled is an error of the wait, never of the future.
  * 2. On the owner's thread, where no main loop runs, a wait lets go of what has settled before it
  *    returns.
- * Not here: how a future settles (cfut-future-core.c). */
+ * Not here: how a future settles (cfut-future-settle.c). */
 
 #include <glib/gi18n-lib.h>
 
@@ -161,8 +161,8 @@ cfut_future_wait_async (CfutFuture          *self,
   g_return_if_fail (CFUT_IS_FUTURE (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  cfut_cell_wait_async (&self->cell, self, cfut_future_wait_async, timeout_usec, cancellable, callback,
-                        user_data);
+  cfut_cell_wait_async (&self->cell, self, cfut_future_wait_async, timeout_usec, cancellable,
+                        callback, user_data);
 }
 
 /**
@@ -378,7 +378,9 @@ cfut_future_result_int64 (CfutFuture  *self,
 {
   GValue number = G_VALUE_INIT;
 
-  return future_result_number (self, timeout_usec, G_TYPE_INT64, &number, error) ? g_value_get_int64 (&number) : 0;
+  return future_result_number (self, timeout_usec, G_TYPE_INT64, &number, error)
+           ? g_value_get_int64 (&number)
+           : 0;
 }
 
 /**
@@ -404,7 +406,9 @@ cfut_future_result_double (CfutFuture  *self,
 {
   GValue number = G_VALUE_INIT;
 
-  return future_result_number (self, timeout_usec, G_TYPE_DOUBLE, &number, error) ? g_value_get_double (&number) : 0;
+  return future_result_number (self, timeout_usec, G_TYPE_DOUBLE, &number, error)
+           ? g_value_get_double (&number)
+           : 0;
 }
 
 /**

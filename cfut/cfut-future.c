@@ -93,7 +93,8 @@ cfut_future_has_observers (CfutFuture *self)
 
   return g_signal_has_handler_pending (self, done_signal, 0, FALSE) ||
          g_signal_has_handler_pending (self, notify_signal, 0, FALSE) ||
-         g_signal_has_handler_pending (self, notify_signal, g_quark_from_static_string ("state"), FALSE);
+         g_signal_has_handler_pending (self, notify_signal, g_quark_from_static_string ("state"),
+                                       FALSE);
 }
 
 static void
@@ -408,9 +409,12 @@ cfut_future_set_name (CfutFuture *self,
 char *
 cfut_future_dup_worker_name (CfutFuture *self)
 {
+  GQuark name;
+
   g_return_val_if_fail (CFUT_IS_FUTURE (self), NULL);
 
-  return g_strdup (g_quark_to_string (atomic_load_explicit (&self->cell.tag, memory_order_relaxed)));
+  name = atomic_load_explicit (&self->cell.tag, memory_order_relaxed);
+  return g_strdup (g_quark_to_string (name));
 }
 
 /**

@@ -46,8 +46,8 @@ operation_new (CfutFinishFunc finish,
   self->user_data = user_data;
   cfut_promise_set_running (self->promise);
   if (destroy != NULL)
-    cfut_future_add_done_callback (cfut_promise_get_future (self->promise), CFUT_CALLBACK_DEFAULT, keep_data,
-                                   user_data, destroy);
+    cfut_future_add_done_callback (cfut_promise_get_future (self->promise), CFUT_CALLBACK_DEFAULT,
+                                   keep_data, user_data, destroy);
 
   return self;
 }
@@ -178,7 +178,8 @@ task_conclude (Operation *self,
   if (!g_task_had_error (task))
     ;
   else if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
-    error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The operation was cancelled"));
+    error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                 _("The operation was cancelled"));
   else
     error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, _("The operation failed"));
 
@@ -263,8 +264,8 @@ cfut_future_new_for_task (GTask          *task,
     }
 
   if (cancellable != NULL)
-    g_cancellable_connect (cfut_promise_get_cancellable (operation->promise), G_CALLBACK (pass_cancel),
-                           g_object_ref (cancellable), g_object_unref);
+    g_cancellable_connect (cfut_promise_get_cancellable (operation->promise),
+                           G_CALLBACK (pass_cancel), g_object_ref (cancellable), g_object_unref);
   g_signal_connect_data (task, "notify::completed", G_CALLBACK (on_completed), operation,
                          on_handler_gone, G_CONNECT_DEFAULT);
 

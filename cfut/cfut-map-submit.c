@@ -332,7 +332,8 @@ source_submit_chunk (CfutMapSource *self,
 
   self->of_chunk->size = size > G_MAXUINT64 / n ? G_MAXUINT64 : size * n;
   g_atomic_ref_count_inc (&chunk->ref_count);
-  future = cfut_executor_submit_full (self->executor, self->of_chunk, chunk_run, chunk, chunk_unref);
+  future = cfut_executor_submit_full (self->executor, self->of_chunk, chunk_run, chunk,
+                                      chunk_unref);
 
   /* Who waits for one of them on a worker of the pool waits for what that pool runs. */
   for (guint i = 0; i < n; i++)

@@ -172,7 +172,8 @@ cfut_post_run (CfutPoolEntry *entry)
   /* A post that runs inside of another one's wait has a task of its own. */
   shared_task = NULL;
   task->parent_instance.owner = self->owner;
-  atomic_store_explicit (&task->parent_instance.cell.tag, thread->worker_name, memory_order_relaxed);
+  atomic_store_explicit (&task->parent_instance.cell.tag, thread->worker_name,
+                         memory_order_relaxed);
   thread->running_task = task;
   thread->running_owner = self->owner;
   running = &run;

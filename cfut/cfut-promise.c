@@ -443,7 +443,8 @@ cfut_future_new_resolved (const GValue *value)
   CfutFuture *self;
   GValue copy = G_VALUE_INIT;
 
-  g_return_val_if_fail (value == NULL || value->g_type == G_TYPE_INVALID || G_IS_VALUE (value), NULL);
+  g_return_val_if_fail (value == NULL || value->g_type == G_TYPE_INVALID || G_IS_VALUE (value),
+                        NULL);
 
   self = future_new ();
   cfut_value_init_copy (&copy, value);

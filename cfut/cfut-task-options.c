@@ -105,10 +105,10 @@ static void
 on_queue_deadline (CfutTimer *timer)
 {
   CfutFuture *future = CFUT_FUTURE (options_from_timer (timer)->task);
+  GError *error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
+                                       _("The task was not started before its deadline"));
 
-  cfut_future_reject_pending (future,
-                              g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
-                                                   _("The task was not started before its deadline")));
+  cfut_future_reject_pending (future, error);
   cfut_future_release (future);
 }
 
@@ -136,9 +136,8 @@ cfut_task_run_late (GObject *object)
 {
   CfutTask *self = (CfutTask *) object;
   CfutFuture *future = CFUT_FUTURE (self);
-  gboolean settled;
+  gboolean settled = cfut_future_settle (future, CFUT_STATE_REJECTED, NULL, late_error ());
 
-  settled = cfut_future_settle (future, CFUT_STATE_REJECTED, NULL, late_error ());
   if (settled)
     cfut_future_ask_to_stop (future);
 
@@ -165,7 +164,9 @@ room_node_settled (CfutNode   *node,
                    CfutFuture *future,
                    CfutState   state)
 {
-  options_leave_room ((CfutTaskOptions *) ((char *) node - G_STRUCT_OFFSET (CfutTaskOptions, room_node)));
+  size_t offset = G_STRUCT_OFFSET (CfutTaskOptions, room_node);
+
+  options_leave_room ((CfutTaskOptions *) ((char *) node - offset));
 }
 
 static const CfutNodeClass room_node_class = {
@@ -269,7 +270,8 @@ parent_node_settled (CfutNode   *node,
                      CfutFuture *future,
                      CfutState   state)
 {
-  CfutTaskOptions *self = (CfutTaskOptions *) ((char *) node - G_STRUCT_OFFSET (CfutTaskOptions, parent_node));
+  size_t offset = G_STRUCT_OFFSET (CfutTaskOptions, parent_node);
+  CfutTaskOptions *self = (CfutTaskOptions *) ((char *) node - offset);
 
   g_signal_handler_disconnect (self->parent, self->parent_handler);
 }
@@ -286,7 +288,8 @@ options_follow_parent (CfutTaskOptions *self,
   CfutFuture *future = CFUT_FUTURE (self->task);
 
   self->parent = g_object_ref (parent);
-  self->parent_handler = g_signal_connect_data (parent, "cancelled", G_CALLBACK (on_parent_cancelled),
+  self->parent_handler = g_signal_connect_data (parent, "cancelled",
+                                                G_CALLBACK (on_parent_cancelled),
                                                 g_object_ref (future), release_closure_data, 0);
   self->parent_node.klass = &parent_node_class;
   if (!cfut_future_add_node (future, &self->parent_node))
@@ -309,8 +312,8 @@ cfut_task_apply_request (CfutTask    *self,
 
   /* With a group too: others see the future from here on, and whoever has options is queued with
    * care. */
-  if (request->priority != 0 || request->run_deadline_usec >= 0 || request->queue_deadline_usec >= 0 ||
-      request->cancellable != NULL || request->group != NULL)
+  if (request->priority != 0 || request->run_deadline_usec >= 0 ||
+      request->queue_deadline_usec >= 0 || request->cancellable != NULL || request->group != NULL)
     {
       options = cfut_task_get_options (self);
       options->priority = request->priority;

@@ -548,7 +548,8 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
                           G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS));
 
   /**
-   * CfutThreadExecutor:idle-timeout-usec: (getter get_idle_timeout_usec) (setter set_idle_timeout_usec)
+   * CfutThreadExecutor:idle-timeout-usec: (getter get_idle_timeout_usec)
+   *   (setter set_idle_timeout_usec)
    *
    * After how many microseconds without work a thread goes away; negative for never. 15 seconds by
    * default.
@@ -561,7 +562,8 @@ cfut_thread_executor_class_init (CfutThreadExecutorClass *klass)
                         G_PARAM_EXPLICIT_NOTIFY));
 
   /**
-   * CfutThreadExecutor:thread-name-prefix: (getter dup_thread_name_prefix) (setter set_thread_name_prefix)
+   * CfutThreadExecutor:thread-name-prefix: (getter dup_thread_name_prefix)
+   *   (setter set_thread_name_prefix)
    *
    * What the names of the threads begin with; a number follows. Of the name, the system shows 15
    * bytes.
@@ -671,10 +673,13 @@ void
 cfut_thread_executor_set_idle_timeout_usec (CfutThreadExecutor *self,
                                             gint64              timeout_usec)
 {
+  gint64 before;
+
   g_return_if_fail (CFUT_IS_THREAD_EXECUTOR (self));
 
   timeout_usec = MAX (timeout_usec, -1);
-  if (__atomic_exchange_n (&self->idle_timeout_usec, timeout_usec, __ATOMIC_RELAXED) == timeout_usec)
+  before = __atomic_exchange_n (&self->idle_timeout_usec, timeout_usec, __ATOMIC_RELAXED);
+  if (before == timeout_usec)
     return;
 
   if (self->pool != NULL)

@@ -31,7 +31,7 @@ typedef struct {
   CfutCell *cell;
   CfutOwner *owner;
   GTask *task;
-  GSource *source;  /* (nullable): of the deadline and the cancellable; dropped by who ends the wait */
+  GSource *source;  /* (nullable): of deadline and cancellable; dropped by who ends the wait */
 } AsyncWait;
 
 typedef struct {
@@ -39,7 +39,8 @@ typedef struct {
   AsyncWait *wait;
 } WaitSource;
 
-static GMutex sources_lock;  /* guards the source pointers of all AsyncWaits, while they are attached or stolen */
+/* Guards the source pointers of all AsyncWaits, while they are attached or stolen. */
+static GMutex sources_lock;
 
 static void
 blocked_wait_settled (CfutNode   *node,
@@ -257,7 +258,8 @@ cfut_cell_wait_async (CfutCell            *cell,
       return;
     }
 
-  self->source = async_wait_make_source (self, cfut_deadline_from_timeout (timeout_usec), cancellable);
+  self->source = async_wait_make_source (self, cfut_deadline_from_timeout (timeout_usec),
+                                         cancellable);
   context = g_main_context_ref (g_task_get_context (self->task));
 
   g_atomic_ref_count_inc (&self->ref_count);

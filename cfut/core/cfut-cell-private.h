@@ -19,7 +19,7 @@ typedef enum {
   CFUT_NODE_INTERNAL,  /* groups: quick, of the library's own, on the settling thread */
   CFUT_NODE_WAIT,      /* a blocked thread, on the settling thread; @future may be gone by then */
   CFUT_NODE_DIRECT,    /* a user's callback, on the settling thread */
-  CFUT_NODE_LATE,      /* after the future went to its delivery queue; @future may be gone by then */
+  CFUT_NODE_LATE,      /* after the hand-over to the delivery queue; @future may be gone by then */
   CFUT_NODE_CONTEXT    /* left in the list for the owner's context */
 } CfutNodeKind;
 
@@ -47,19 +47,19 @@ struct _CfutNode {
 
 /* The word of a cell: the state in the low bits, then flags. */
 #define CFUT_CELL_STATE_MASK       0x0007u
-#define CFUT_CELL_LOCK             0x0008u  /* guards nodes, and whatever the embedder says it guards */
+#define CFUT_CELL_LOCK             0x0008u  /* guards nodes, and what the embedder says it does */
 #define CFUT_CELL_HAS_NODES        0x0010u
 #define CFUT_CELL_CANCEL_REQUESTED 0x0020u
 #define CFUT_CELL_SCHEDULED        0x0040u  /* in the delivery queue of its owner */
 #define CFUT_CELL_ANNOUNCED        0x0080u  /* `done` was emitted on the context */
 #define CFUT_CELL_CHANGED          0x0100u  /* progress, message or state since the last delivery */
-#define CFUT_CELL_THROTTLED        0x0200u  /* a delayed notification will come: no need to schedule */
+#define CFUT_CELL_THROTTLED        0x0200u  /* a delayed notification will come: not to schedule */
 #define CFUT_CELL_REAPED           0x0800u  /* what the task was given was released */
 #define CFUT_CELL_QUEUED           0x0400u  /* an executor's queue holds it, and counts it */
 #define CFUT_CELL_ENTERED          0x1000u  /* its function is on a thread's stack */
 #define CFUT_CELL_OBSERVED         0x2000u  /* somebody has seen, or will see, what it came to */
-#define CFUT_CELL_PAUSED           0x4000u  /* not to be started, and to stop at its next checkpoint */
-#define CFUT_CELL_PLACED           0x8000u  /* its place among the priorities counts, not that in a queue */
+#define CFUT_CELL_PAUSED           0x4000u  /* not to be started, and stops at its checkpoints */
+#define CFUT_CELL_PLACED           0x8000u  /* counted by its place among the priorities */
 /* How many references the delivery queue drops besides the one of the presence. */
 #define CFUT_CELL_RELEASE_SHIFT    24
 #define CFUT_CELL_RELEASE_ONE      (1u << CFUT_CELL_RELEASE_SHIFT)

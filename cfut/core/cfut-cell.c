@@ -15,9 +15,10 @@
  *
  * Threads: any.
  * Locks: CFUT_CELL_LOCK, a bit of the word, guards the list of nodes and what the embedder keeps
- *   under it (its result until it settles). It is a leaf: under it nothing is called but a node's
- *   progress function, which may push into a delivery queue. It is held for tens of instructions,
- *   so a thread that finds it taken yields.
+ *   under it (its result until it settles). Under it nothing is called from here but a node's
+ *   progress function, which may push into a delivery queue; the embedder may take what comes after
+ *   it in cfut-lock-private.h. It is held for tens of instructions, so a thread that finds it taken
+ *   yields.
  * Owns: nothing; nodes belong to who added them until they are closed or removed.
  * Invariants:
  * 1. The state only moves along the edges above; a settled state never changes.
@@ -265,7 +266,8 @@ cfut_cell_settle_locked (CfutCell  *cell,
   while ((node = cell->nodes) != NULL)
     {
       cell->nodes = node->next;
-      list_append (node->klass->kind == CFUT_NODE_CONTEXT ? &kept : &serve[node->klass->kind], node);
+      list_append (node->klass->kind == CFUT_NODE_CONTEXT ? &kept : &serve[node->klass->kind],
+                   node);
     }
   cell->nodes = kept;
 
@@ -321,7 +323,8 @@ cfut_cell_hand_over (CfutCell *cell,
   *full = FALSE;
   do
     {
-      if ((word & CFUT_CELL_SCHEDULED) && (word >> CFUT_CELL_RELEASE_SHIFT) >= CFUT_CELL_RELEASE_MAX - 1)
+      if ((word & CFUT_CELL_SCHEDULED) &&
+          (word >> CFUT_CELL_RELEASE_SHIFT) >= CFUT_CELL_RELEASE_MAX - 1)
         {
           *full = TRUE;
           return FALSE;

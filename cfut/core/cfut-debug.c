@@ -157,6 +157,6 @@ cfut_debug_warn_of_wait (void)
   cfut_unlock (&warned_lock, CFUT_LOCK_REPORT);
 
   if (is_new)
-    g_warning ("The default main context is held by a blocking wait for %s, which has lasted %d ms so far: "
-               "use the asynchronous form", what, CFUT_DEBUG_LONG_WAIT_USEC / 1000);
+    g_warning ("The default main context is held by a blocking wait for %s, which has lasted %d ms "
+               "so far: use the asynchronous form", what, CFUT_DEBUG_LONG_WAIT_USEC / 1000);
 }

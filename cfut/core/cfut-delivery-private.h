@@ -21,7 +21,7 @@ typedef struct _CfutDelayed CfutDelayed;
 typedef enum {
   CFUT_DELIVER_LOOP,    /* from the owner's main context: emit, notify, call back, release */
   CFUT_DELIVER_REAP,    /* on the owner's thread, in a blocking call and no loop: release only */
-  CFUT_DELIVER_ORPHAN   /* the owner's context is gone: on the default context, drop callbacks, release */
+  CFUT_DELIVER_ORPHAN   /* that context is gone: on the default one, drop callbacks, release */
 } CfutDeliverMode;
 
 struct _CfutItemClass {
@@ -52,14 +52,15 @@ struct _CfutDelayed {
                 CfutDeliverMode  mode);
 };
 
-CfutOwner    *cfut_owner_get_current     (void);            /* (transfer none): of the running task, else of the thread */
+/* (transfer none): of the running task, else of the thread. */
+CfutOwner    *cfut_owner_get_current     (void);
 CfutOwner    *cfut_owner_ref             (CfutOwner       *self);
 void          cfut_owner_unref           (CfutOwner       *self);
-gboolean      cfut_owner_is_context_here (CfutOwner       *self);   /* this thread owns the context at the moment */
+gboolean      cfut_owner_is_context_here (CfutOwner       *self);   /* this thread owns it now */
 gboolean      cfut_owner_is_thread_here  (CfutOwner       *self);   /* this thread is the owner's */
-gboolean      cfut_owner_is_of            (CfutOwner       *self,
-                                           CfutDelivery    *delivery);
-gboolean      cfut_owner_has_seen_loop    (CfutOwner       *self);   /* one has iterated its context */
+gboolean      cfut_owner_is_of           (CfutOwner       *self,
+                                          CfutDelivery    *delivery);
+gboolean      cfut_owner_has_seen_loop   (CfutOwner       *self);   /* one has iterated it */
 /* Set once: called before the first iteration of each context, on the loop's thread. */
 void          cfut_delivery_set_loop_func (void           (*func) (CfutDelivery *delivery));
 void          cfut_owner_push            (CfutOwner       *self,    /* any thread */
@@ -71,20 +72,27 @@ void          cfut_owner_want            (CfutOwner       *self,
                                           gpointer         data);
 void          cfut_owner_serve_wanted    (CfutOwner       *self,    /* on who owns the context */
                                           CfutDeliverMode  mode);
-void          cfut_owner_delay           (CfutOwner       *self,    /* only from deliver, LOOP, or from a delayed func */
+/* Only from deliver, LOOP, or from a delayed func. */
+void          cfut_owner_delay           (CfutOwner       *self,
                                           CfutDelayed     *delayed,
                                           gint64           at_usec);
-gboolean      cfut_owner_undelay         (CfutOwner       *self,    /* context only; FALSE: was not there */
+/* Context only; FALSE: was not there. */
+gboolean      cfut_owner_undelay         (CfutOwner       *self,
                                           CfutDelayed     *delayed);
-gsize         cfut_owner_reap            (CfutOwner       *self,    /* on its thread; what may be released without a loop */
+/* On its thread; what may be released without a loop. */
+gsize         cfut_owner_reap            (CfutOwner       *self,
                                           guint            n_old);
-void          cfut_owner_waited          (CfutOwner       *self);   /* a wait was over at once: reap a little */
-void          cfut_owner_tick            (CfutOwner       *self);   /* something was submitted for it: reap now and then */
-CfutWake      cfut_owner_block           (CfutWaiter      *waiter,  /* cfut_waiter_wait, with this thread reaping meanwhile */
+/* A wait was over at once: reaps a little. */
+void          cfut_owner_waited          (CfutOwner       *self);
+/* Something was submitted for it: reaps now and then. */
+void          cfut_owner_tick            (CfutOwner       *self);
+/* cfut_waiter_wait, with this thread reaping meanwhile. */
+CfutWake      cfut_owner_block           (CfutWaiter      *waiter,
                                           gint64           deadline_usec,
                                           GCancellable    *cancellable);
 
-void          cfut_owner_enter           (CfutOwner       *self,    /* a worker runs for this owner from now on; NULL: no more */
+/* A worker runs for this owner from now on; NULL: no more. */
+void          cfut_owner_enter           (CfutOwner       *self,
                                           CfutOwner      **previous);
 
 G_END_DECLS

@@ -19,7 +19,7 @@ struct _CfutDelivery {
   GMainContext *context;    /* NULL: gone */
   CfutOwner *ready;
   CfutOwner *ready_last;
-  _Atomic (CfutDelayed *) orphans;  /* delayed ones of contexts that are gone; the default context's only */
+  _Atomic (CfutDelayed *) orphans;  /* the default context's: delayed ones of those gone */
 
   /* The context destroys both; alive as long as context is not NULL */
   GSource *source;
@@ -88,9 +88,11 @@ cfut_owner_take_kept (CfutOwner *self)
   CfutItem *item = atomic_load_explicit (&self->kept, memory_order_relaxed);
 
   if (item != NULL)
-    atomic_store_explicit (&self->kept,
-                           (CfutItem *) atomic_load_explicit (&item->link.next, memory_order_relaxed),
-                           memory_order_relaxed);
+    {
+      CfutLink *next = atomic_load_explicit (&item->link.next, memory_order_relaxed);
+
+      atomic_store_explicit (&self->kept, (CfutItem *) next, memory_order_relaxed);
+    }
   return item;
 }
 

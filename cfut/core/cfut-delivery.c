@@ -9,7 +9,7 @@
  * GSource in slices of 4 ms. Where no main loop runs, the owner's thread reaps: it lets the items
  * release what they hold, and keeps those that have something to emit.
  *
- *   worker --push--> owner's queue --(first into an empty one)--> delivery's ready list --> main source
+ *   worker --push--> owner's queue --(first into an empty one)--> delivery's ready list --> source
  *                         \--> reap, on the owner's thread --> kept, until a loop runs
  *
  * Threads: push, ref, unref on any thread. Items are called on the thread that owns the main
@@ -50,7 +50,7 @@ typedef struct {
 } DeliverySource;
 
 static GMutex registry_lock;
-static GHashTable *registry;  /* GMainContext -> CfutDelivery, not owned: it leaves when its context goes */
+static GHashTable *registry;  /* GMainContext -> CfutDelivery, not owned: leaves with its context */
 
 void
 cfut_delivery_unref (CfutDelivery *self)
@@ -262,8 +262,9 @@ delivery_slice (CfutDelivery *self)
     }
 
   cfut_mark_end (mark, "delivery", NULL);
-  CFUT_TRACE (DELIVERY, "slice of context %p: %u items in %" G_GINT64_FORMAT " us%s%s", self->key, n_items,
-              g_get_monotonic_time () - until + SLICE_USEC, owner != NULL ? ", more to come" : "",
+  CFUT_TRACE (DELIVERY, "slice of context %p: %u items in %" G_GINT64_FORMAT " us%s%s",
+              self->key, n_items, g_get_monotonic_time () - until + SLICE_USEC,
+              owner != NULL ? ", more to come" : "",
               self->lifted ? ", at the priority of redrawing" : "");
 }
 
@@ -367,8 +368,8 @@ guard_dispatch (GSource     *source,
   g_source_set_ready_time (source, -1);
   if (delivery_has_work (self) && !self->lifted)
     {
-      CFUT_TRACE (DELIVERY, "context %p: not served for %d ms, to the priority of redrawing", self->key,
-                  STARVED_USEC / 1000);
+      CFUT_TRACE (DELIVERY, "context %p: not served for %d ms, to the priority of redrawing",
+                  self->key, STARVED_USEC / 1000);
       self->lifted = TRUE;
       g_source_set_priority (self->source, REDRAW_PRIORITY);
     }

@@ -16,9 +16,9 @@ G_BEGIN_DECLS
 typedef enum {
   CFUT_LOCK_MAP,       /* which items of a map are submitted, and which are taken */
   CFUT_LOCK_FUTURES,   /* the table of live futures, with CFUT_DEBUG */
-  CFUT_LOCK_BINDING,   /* which groups are bound to which objects; GObject's own locks are taken under it */
+  CFUT_LOCK_BINDING,   /* which groups are bound to which objects; before GObject's own */
   CFUT_LOCK_GROUP,     /* a group's members and counters */
-  CFUT_LOCK_LOG,       /* the open work of a derived executor */
+  CFUT_LOCK_LOG,       /* the open work of a derived executor, and what is held back of it */
   CFUT_LOCK_HANDLE,    /* whether a pool is there still */
   CFUT_LOCK_CELL,      /* the bit in a cell's word */
   CFUT_LOCK_ROOM,      /* how much a queue holds, and who waits for room */
@@ -33,7 +33,7 @@ typedef enum {
   CFUT_LOCK_SPARE,     /* owners that may be used again */
   CFUT_LOCK_REPORT,    /* what was told of and warned of */
   CFUT_LOCK_TIMER,     /* the wheel of all timers */
-  CFUT_LOCK_PARKER     /* one thread's sleep; nothing comes after it */
+  CFUT_LOCK_PARKER     /* one thread's sleep, and spare parkers; nothing comes after it */
 } CfutLock;
 
 /* Builds with sanitizers check the order. */

@@ -489,7 +489,8 @@ owner_tick_now (CfutOwner *self)
 void
 cfut_owner_tick (CfutOwner *self)
 {
-  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0 && owner_has_items (self))
+  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0 &&
+      owner_has_items (self))
     owner_tick_now (self);
 }
 

@@ -95,7 +95,7 @@ struct _CfutPool {
   _Atomic guint n_slots;
   _Atomic gint64 idle_usec;
   _Atomic gboolean compensate;
-  _Atomic guint n_waiting;      /* workers that wait for the pool's own tasks; without compensation only */
+  _Atomic guint n_waiting;      /* without compensation: workers that wait for tasks of the pool */
   _Atomic (GError *) error;     /* set once */
   _Atomic (CfutGate *) gate;    /* (nullable): set once; asked before anything is started */
   gatomicrefcount ref_count;
@@ -150,7 +150,7 @@ pool_word (CfutPool *self)
 
 gboolean  cfut_pool_has_links   (CfutPool *self);   /* anything at all */
 gboolean  cfut_pool_has_work    (CfutPool *self);   /* anything that may be started now */
-gboolean  cfut_pool_is_held_back (CfutPool *self);  /* anything that may be started once the gate is open */
+gboolean  cfut_pool_is_held_back (CfutPool *self);  /* anything that may when the gate is open */
 void      cfut_pool_wake_all_idle (CfutPool *self);
 gboolean  cfut_pool_wake_idle   (CfutPool *self);
 /* NULL: nothing runs. Else what runs is alive until it is given back, soon. */

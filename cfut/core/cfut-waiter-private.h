@@ -35,7 +35,7 @@ gint64   cfut_deadline_from_timeout (gint64 timeout_usec);  /* negative: CFUT_NO
 
 void     cfut_waiter_init   (CfutWaiter    *self);
 void     cfut_waiter_fire   (CfutWaiter    *self);          /* any thread, once */
-void     cfut_parker_signal (CfutParker    *parker);        /* any thread: its sleeper looks again */
+void     cfut_parker_signal (CfutParker    *parker);        /* any thread: its sleeper looks */
 gboolean cfut_waiter_fired  (CfutWaiter    *self);
 gboolean cfut_waiter_is_nudged (CfutWaiter *self);
 /* Until fired, the deadline, or cancelled. After TIMED_OUT or CANCELLED the caller takes the waiter
@@ -46,13 +46,15 @@ CfutWake cfut_waiter_wait   (CfutWaiter    *self,
                              GCancellable  *cancellable);
 
 gboolean cfut_waiter_spin   (CfutWaiter    *self);         /* looks for some microseconds */
-CfutWake cfut_waiter_wait_asleep (CfutWaiter   *self,       /* the same without looking for a while first */
+/* cfut_waiter_wait without looking for a while first. */
+CfutWake cfut_waiter_wait_asleep (CfutWaiter   *self,
                                   gint64        deadline_usec,
                                   GCancellable *cancellable);
 CfutWake cfut_waiter_park   (CfutWaiter    *self,
                              gint64         deadline_usec);
 
+/* TIMED_OUT or CANCELLED as a GError of GIO, FORKED as BROKEN. */
 void     cfut_set_wake_error (GError   **error,
-                              CfutWake   wake);             /* TIMED_OUT or CANCELLED as a GError of GIO, FORKED as BROKEN */
+                              CfutWake   wake);
 
 G_END_DECLS

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 typedef struct {
   guint64 tick;            /* how far it has come */
-  guint cascading;         /* the level whose slot at tick is being spread over those below; 0: none */
+  guint cascading;         /* the level whose slot at tick is being spread below; 0: none */
   guint levels;            /* a bit for each level that has anything */
   guint64 used[CFUT_WHEEL_N_LEVELS];  /* a bit for each slot that has anything */
   CfutTimer *slots[CFUT_WHEEL_N_LEVELS * CFUT_WHEEL_N_SLOTS];
