@@ -44,7 +44,8 @@ struct _CfutGroupRequest {
   /* Called once after it was served, outside the lock, on the thread that settled, cancelled or
    * removed something. The request is not touched after it. */
   void (*wake) (CfutGroupRequest *self);
-  /* (nullable): something that waits for other futures was added. Under the core's lock, while registered. */
+  /* (nullable): something that waits for other futures was added. Under the core's lock, while
+   * registered. */
   void (*added) (CfutGroupRequest *self);
 
   /* The core's */
@@ -193,7 +194,7 @@ struct _CfutGroupCore {
   guint n_leaving;                /* of the shown ones */
   guint leaving_begin;            /* none of these stands before that */
   guint found_at;                 /* where the last removed one stood */
-  GHashTable *following;          /* (nullable): of the futures those that have not settled and wait for others */
+  GHashTable *following;          /* (nullable): futures that wait for others, until they settle */
   CfutPointerMap futures;         /* to the numbers of the members that are not LEAVING */
   guint32 next_number;
   CfutNode *garbage;              /* members that are out and may be freed */

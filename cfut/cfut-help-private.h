@@ -43,8 +43,8 @@ struct _CfutMark {
 CfutWake cfut_future_block_helping (CfutFuture    *future,
                                     gint64         deadline_usec,
                                     GCancellable  *cancellable);
-/* The same in parts, for a wait whose waiter has `nudged` as its nudge: begin; add, serve and block as long as that
- * ends with NUDGED; end. */
+/* The same in parts, for a wait whose waiter has `nudged` as its nudge: begin; add, serve and block
+ * as long as that ends with NUDGED; end. */
 void     cfut_help_begin           (CfutHelp      *self);
 void     cfut_help_end             (CfutHelp      *self);
 void     cfut_help_serve           (CfutHelp      *self);

@@ -4,19 +4,22 @@
 
 /* Blocking waits for chains on the thread that is to call their functions.
  *
- * The function of a chain is called on its owner's context, so a thread that blocks in a wait for what depends on one
- * of its own chains would wait for itself. Instead it calls these functions inside the wait: it marks the chains on
- * which the future hangs, and whoever makes one of them due wakes it. A chain of another thread is marked as wanted:
- * where that thread is blocked too, perhaps for this one, it calls the function inside its own wait.
+ * The function of a chain is called on its owner's context, so a thread that blocks in a wait for
+ * what depends on one of its own chains would wait for itself. Instead it calls these functions
+ * inside the wait: it marks the chains on which the future hangs, and whoever makes one of them due
+ * wakes it. A chain of another thread is marked as wanted: where that thread is blocked too,
+ * perhaps for this one, it calls the function inside its own wait.
  *
- * A wait that goes on for what is new marks only that; to mark is some hundred nanoseconds for each chain, during which
- * more of them become due: so a row of waits takes no longer than twice what is waited for, however many chains.
+ * A wait that goes on for what is new marks only that; to mark is some hundred nanoseconds for each
+ * chain, during which more of them become due: so a row of waits takes no longer than twice what is
+ * waited for, however many chains.
  *
  * Threads: the one that waits. Others only push into `ready` and wake.
  * Locks: a chain's cell lock guards its mark, and so the life of what is marked with.
  * Owns: a reference on each chain that it has marked, and on each in `ready`.
  * Invariants:
- * 1. A mark does not outlast its wait; the one of an outer wait of the same thread comes back after.
+ * 1. A mark does not outlast its wait; the one of an outer wait of the same thread comes back
+ *    after.
  * 2. A function is called only while this thread has the context that it belongs to.
  * 3. What a called function returns is marked before the wait goes on.
  * Not here: who calls a function where nobody waits (cfut-chain.c). */

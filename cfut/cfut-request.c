@@ -202,7 +202,8 @@ install_properties (GObjectClass *object_class)
                       -CFUT_PRIORITY_LIMIT, CFUT_PRIORITY_LIMIT, 0, clamped);
 
   /**
-   * CfutRequest:queue-deadline-usec: (getter get_queue_deadline_usec) (setter set_queue_deadline_usec)
+   * CfutRequest:queue-deadline-usec: (getter get_queue_deadline_usec)
+   *   (setter set_queue_deadline_usec)
    *
    * How long it may wait to be started, in microseconds from the submission on; -1, and every
    * negative value, for any time.

@@ -202,8 +202,8 @@ cfut_task_options_start (CfutTaskOptions *self,
     run->deadline_usec = cfut_deadline_from_timeout (self->run_deadline_usec);
 }
 
-/* After that: a worker watches its deadline; for other threads, each has its own timer. FALSE: the function is not to be
- * called. */
+/* After that: a worker watches its deadline; for other threads, each has its own timer. FALSE: the
+ * function is not to be called. */
 gboolean
 cfut_task_options_watch (CfutTaskOptions  *self,
                          gint64            deadline_usec,

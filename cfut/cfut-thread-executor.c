@@ -109,7 +109,8 @@ pool_left_behind (CfutTask *task,
         g_object_ref (future);
       cfut_cell_unlock (&future->cell);
 
-      /* It stood there with a reference of its own, if it was given a priority after it had been taken. */
+      /* It stood there with a reference of its own, if it was given a priority after it had been
+       * taken. */
       if (emptied)
         cfut_future_cancel_pending (future);
       if (emptied || spare)
@@ -198,8 +199,8 @@ drain_cancel (CfutLink *link)
       return;
     }
 
-  /* One that runs inside of a wait has its presence here still, and is not asked to stop. Through the queue, where it
-   * stands now in any case. */
+  /* One that runs inside of a wait has its presence here still, and is not asked to stop. Through
+   * the queue, where it stands now in any case. */
   future = CFUT_FUTURE (cfut_task_from_entry (entry));
   if (cfut_future_cancel_pending (future))
     cfut_future_ask_to_stop (future);

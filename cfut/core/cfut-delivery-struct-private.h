@@ -61,8 +61,8 @@ struct _CfutOwner {
   _Atomic (CfutParker *) sleeper;
   _Atomic gboolean nudged;
 
-  /* What another thread waits for, to be done by the thread while it is blocked, in a loop too: who owns the context
-   * takes it out */
+  /* What another thread waits for, to be done by the thread while it is blocked, in a loop too: who
+   * owns the context takes it out */
   CfutQueue wanted;
   _Atomic (CfutParker *) server;  /* the thread's, while it is blocked in a loop */
 

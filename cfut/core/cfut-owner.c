@@ -2,19 +2,22 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Owners: who they are, what is pushed for them, and what their threads do for themselves where no main loop
- * runs: they reap, now and then while they submit, and while they are blocked.
+/* Owners: who they are, what is pushed for them, and what their threads do for themselves where no
+ * main loop runs: they reap, now and then while they submit, and while they are blocked.
  *
- * Threads: push, nudge, ref and unref on any; the rest on the owner's thread, delay and undelay on who
- *   owns the context.
+ * Threads: push, nudge, ref and unref on any; the rest on the owner's thread, delay and undelay on
+ *   who owns the context.
  * Locks: spare_lock, a leaf, guards the list of spare owners. See cfut-delivery.c for the rest.
- * Owns: a thread holds the owners of its contexts until it ends. Owners without a reference are spare.
+ * Owns: a thread holds the owners of its contexts until it ends. Owners without a reference are
+ *   spare.
  * Invariants: those of cfut-delivery.c, and
- * 1. Reaping happens on the owner's thread, outside of any main loop, with the context acquired; and never
- *    where another thread's loop was seen to run the context, if only between two iterations.
- * 2. It never emits and never calls back. What wants that is kept for a loop.
- *    What another thread waits for (cfut_owner_want) is done in a loop or while the thread is blocked, no sooner.
- * 3. A context is touched only where it is certain to live: it is this thread's default, or the global one.
+ * 1. Reaping happens on the owner's thread, outside of any main loop, with the context acquired;
+ *    and never where another thread's loop was seen to run the context, if only between two
+ *    iterations.
+ * 2. It never emits and never calls back. What wants that is kept for a loop. What another thread
+ *    waits for (cfut_owner_want) is done in a loop or while the thread is blocked, no sooner.
+ * 3. A context is touched only where it is certain to live: it is this thread's default, or the
+ *    global one.
  * Not here: the sources of a context (cfut-delivery.c). */
 
 #include "core/cfut-debug-private.h"
@@ -34,8 +37,8 @@
 #define REAP_DROPPED_WAIT (2 * REAP_WAITS)
 #define QUIET_USEC 1000
 
-/* Owners are used again, never freed: who has pushed an item may still look at `scheduled` when that item,
- * the last to hold the owner, has been delivered. */
+/* Owners are used again, never freed: who has pushed an item may still look at `scheduled` when
+ * that item, the last to hold the owner, has been delivered. */
 static GMutex spare_lock;
 static CfutOwner *spare;
 
@@ -269,8 +272,8 @@ owner_context_of_thread (CfutOwner *self)
   return self->delivery->key == context ? context : NULL;
 }
 
-/* Whether the thread may act for a context that nobody owns at the moment: it is the owner's thread, and
- * the context is not merely between two iterations of another thread's loop. */
+/* Whether the thread may act for a context that nobody owns at the moment: it is the owner's
+ * thread, and the context is not merely between two iterations of another thread's loop. */
 static gboolean
 owner_may_borrow_context (CfutOwner *self)
 {
@@ -383,8 +386,8 @@ delivery_reap_strays (CfutDelivery *self)
   return n;
 }
 
-/* NULL unless this is the owner's thread, outside of any main loop, and the context free: where a loop of another
- * thread was seen to run the context, what is left to do is that loop's. */
+/* NULL unless this is the owner's thread, outside of any main loop, and the context free: where a
+ * loop of another thread was seen to run the context, what is left to do is that loop's. */
 static GMainContext *
 owner_acquire_context (CfutOwner *self)
 {
@@ -578,7 +581,8 @@ owner_serve_blocked (CfutOwner *self)
     cfut_owner_serve_wanted (self, CFUT_DELIVER_LOOP);
 }
 
-/* In a callback of this thread's loop, which is held up: nothing is reaped, but what other threads wait for is done. */
+/* In a callback of this thread's loop, which is held up: nothing is reaped, but what other threads
+ * wait for is done. */
 static CfutWake
 owner_block_in_loop (CfutOwner    *self,
                      CfutWaiter   *waiter,
@@ -610,8 +614,8 @@ owner_block_in_loop (CfutOwner    *self,
   return wake;
 }
 
-/* cfut_waiter_wait, with this thread reaping meanwhile: when something comes for it, and then not again
- * for a while, so that a flood costs it a thousand wake-ups a second at most. */
+/* cfut_waiter_wait, with this thread reaping meanwhile: when something comes for it, and then not
+ * again for a while, so that a flood costs it a thousand wake-ups a second at most. */
 CfutWake
 cfut_owner_block (CfutWaiter   *waiter,
                   gint64        deadline_usec,

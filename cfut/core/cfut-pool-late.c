@@ -4,17 +4,19 @@
 
 /* Deadlines of what runs on a pool's workers.
  *
- * Nearly all are kept, so what counts is the cost of one that is: a run carries its deadline on the stack, and its
- * worker has one timer, which is armed for the first deadline that it hears of and then left alone. When it fires it
- * looks at what runs at that time, and is armed for the earliest deadline that is still to come.
+ * Nearly all are kept, so what counts is the cost of one that is: a run carries its deadline on the
+ * stack, and its worker has one timer, which is armed for the first deadline that it hears of and
+ * then left alone. When it fires it looks at what runs at that time, and is armed for the earliest
+ * deadline that is still to come.
  *
  * Threads: watch_run on the worker's own, fire on the timers'.
  * Locks: the pool's guards the timer. Runs are looked at under a claim.
  * Owns: an armed timer owns a reference on the pool, as a worker that has left may be looked at.
  * Invariants:
- * 1. timer_usec is not later than the deadline of any run that was entered and watched, until that is late. A run is
- *    entered before its worker looks at timer_usec, and who fires sets that to NEVER before it looks at the runs;
- *    both sequentially consistent, so one of the two sees the other.
+ * 1. timer_usec is not later than the deadline of any run that was entered and watched, until that
+ *    is late. A run is entered before its worker looks at timer_usec, and who fires sets that to
+ *    NEVER before it looks at the runs; both sequentially consistent, so one of the two sees the
+ *    other.
  * 2. A worker that goes to sleep, or leaves, takes its timer back: nothing idle wakes up.
  * Not here: what becomes of what is late. */
 
@@ -60,7 +62,8 @@ worker_arm_locked (CfutPoolWorker *worker,
   return FALSE;
 }
 
-/* Takes the deadlines that have passed, and returns the earliest of the others; 0: there is none. */
+/* Takes the deadlines that have passed, and returns the earliest of the others; 0: there is
+ * none. */
 static gint64
 runs_take_late (CfutPoolRun *run,
                 gint64       now_usec,
@@ -107,7 +110,8 @@ on_timer (CfutTimer *timer)
       cfut_pool_give_back (worker, run);
     }
 
-  /* If that run has ended by now, the timer looks in vain. There was a thread for timers: this one. */
+  /* If that run has ended by now, the timer looks in vain. There was a thread for timers: this
+   * one. */
   if (next_usec > 0)
     {
       cfut_lock (&self->lock, CFUT_LOCK_POOL);

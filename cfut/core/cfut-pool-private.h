@@ -44,10 +44,11 @@ typedef struct {
   /* No thread can be made, or none can be set up. */
   void            (*fail) (CfutLink     *link,
                            const GError *error);
-  /* Whether a link that is taken out without being run is to be counted here: nobody calls count_unqueued for it. May
-   * be NULL: none is. */
+  /* Whether a link that is taken out without being run is to be counted here: nobody calls
+   * count_unqueued for it. May be NULL: none is. */
   gboolean        (*is_bare) (CfutLink  *link);
-  /* On a thread that begins to work, and ends; both may be NULL. When setting up fails, the pool is broken. */
+  /* On a thread that begins to work, and ends; both may be NULL. When setting up fails, the pool is
+   * broken. */
   gboolean        (*enter) (gpointer      data,
                             guint         worker,
                             GError      **error);
@@ -77,8 +78,8 @@ CfutPool *cfut_pool_new            (const CfutPoolClass *klass,
 CfutPool *cfut_pool_ref            (CfutPool            *self);
 void      cfut_pool_unref          (CfutPool            *self);
 
-/* FALSE: it was closed or broken before or meanwhile. The link is in the queue all the same, unless @queued says
- * otherwise, and whoever is inside settles it. */
+/* FALSE: it was closed or broken before or meanwhile. The link is in the queue all the same, unless
+ * @queued says otherwise, and whoever is inside settles it. */
 gboolean  cfut_pool_push           (CfutPool            *self,
                                     CfutLink            *link,
                                     gboolean            *queued);
@@ -87,8 +88,8 @@ gboolean  cfut_pool_push_placed    (CfutPool            *self,
                                     CfutPoolPlace       *place,
                                     gint64               key,
                                     gboolean            *queued);
-/* Under the cell's lock of what stands there: sets the key of a link that was pushed before. FALSE: it was not in
- * the heap, and a reference on the link has to come with it. */
+/* Under the cell's lock of what stands there: sets the key of a link that was pushed before. FALSE:
+ * it was not in the heap, and a reference on the link has to come with it. */
 gboolean  cfut_pool_place          (CfutPool            *self,
                                     CfutPoolPlace       *place,
                                     gint64               key);
@@ -96,8 +97,8 @@ gboolean  cfut_pool_unplace        (CfutPool            *self,
                                     CfutPoolPlace       *place);
 gboolean  cfut_pool_is_aside       (CfutPool            *self,
                                     CfutPoolPlace       *place);
-/* After something was placed that had been taken from the queues: whether those have been emptied for good, so that
- * nobody is to find it there. */
+/* After something was placed that had been taken from the queues: whether those have been emptied
+ * for good, so that nobody is to find it there. */
 gboolean  cfut_pool_is_emptied     (CfutPool            *self);
 void      cfut_pool_check_ended    (CfutPool            *self);
 void      cfut_pool_notify         (CfutPool            *self);
@@ -143,8 +144,8 @@ void      cfut_pool_end_run_here   (gboolean             ran);
 /* This thread will sleep; (nullable): the pool that has to hear when it is back. */
 CfutPool *cfut_pool_block          (void);
 void      cfut_pool_unblock        (CfutPool            *self);
-/* This thread will sleep until something of its own pool has run. FALSE: that is for ever, as no other worker is
- * left for it, and the pool may not grow. */
+/* This thread will sleep until something of its own pool has run. FALSE: that is for ever, as no
+ * other worker is left for it, and the pool may not grow. */
 gboolean  cfut_pool_begin_wait_own (void);
 void      cfut_pool_end_wait_own   (void);
 

@@ -45,8 +45,9 @@ struct _CfutPoolWorker {
   /* Not live any more, though it has not come back; written under the pool's lock */
   _Atomic gboolean abandoned;
 
-  /* When the timer fires, NEVER if it is not armed; written under the pool's lock. Not later than the first deadline
-   * of what runs, but it may be earlier: deadlines that were kept are forgotten, not taken out. */
+  /* When the timer fires, NEVER if it is not armed; written under the pool's lock. Not later than
+   * the first deadline of what runs, but it may be earlier: deadlines that were kept are forgotten,
+   * not taken out. */
   _Atomic gint64 timer_usec;
 
   /* Counted as blocked; who turns it off takes it out of the count */

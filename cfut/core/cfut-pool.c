@@ -2,33 +2,35 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Threads that take links from a queue and run them. GThreadPool supplies the threads; what is pushed into
- * it are tokens, each of which becomes a worker: a loop that drains our queue and goes back to
- * GThreadPool when it has been idle for long. The scheduler is modelled on Go's.
+/* Threads that take links from a queue and run them. GThreadPool supplies the threads; what is
+ * pushed into it are tokens, each of which becomes a worker: a loop that drains our queue and goes
+ * back to GThreadPool when it has been idle for long. The scheduler is modelled on Go's.
  *
  *   push --> injector --(a batch)--> ring of a worker --> run
  *   push on a worker ------------------^        \--(half)--> ring of a worker that has nothing
  *
  * Threads: everything may be called on any thread.
- * Locks: `lock` guards the stack of idle workers, the slots, n_strays and n_abandoned; the word is changed under
- *   it wherever idle is. `places_lock` guards the heap of what has a priority. Both are leaves, but that a
- *   worker's GMutex may be taken after the first is released. `injector_lock` is only ever tried, by who wants to pop;
- *   taking all waits for it.
+ * Locks: `lock` guards the stack of idle workers, the slots, n_strays and n_abandoned; the word is
+ *   changed under it wherever idle is. `places_lock` guards the heap of what has a priority. Both
+ *   are leaves, but that a worker's GMutex may be taken after the first is released.
+ *   `injector_lock` is only ever tried, by who wants to pop; taking all waits for it.
  * Owns: a pool is held by its executor and by each live worker. Links in it belong to it.
  * Invariants:
- * 1. The word is {searching, idle, live, blocked, stop, broken, emptied}. A worker is live from the moment its token is
- *    pushed until it has left, or was given up as stuck; idle is the length of the idle stack; a searching one is
- *    awake and has nothing. For each blocked one there may be one more live.
- * 2. Who pushes looks at the word after the push; who goes to sleep, or blocks, changes the word, then looks at
- *    the queues. All in one total order, so one of them sees the other.
+ * 1. The word is {searching, idle, live, blocked, stop, broken, emptied}. A worker is live from the
+ *    moment its token is pushed until it has left, or was given up as stuck; idle is the length of
+ *    the idle stack; a searching one is awake and has nothing. For each blocked one there may be
+ *    one more live.
+ * 2. Who pushes looks at the word after the push; who goes to sleep, or blocks, changes the word,
+ *    then looks at the queues. All in one total order, so one of them sees the other.
  * 3. If work is queued, somebody is searching, or live equals the limit and all are busy. One
- *    searcher at a time is woken; the one that finds work and was the last wakes the next if more is left.
- * 4. A worker pushes into its own ring only. What it leaves there is stolen by others: rings of all slots are
- *    looked at, used or not.
- * 5. Tokens in GThreadPool that nobody counts as live are strays, left by a thread that could not be made:
- *    GThreadPool keeps such a token in its queue. The handle lets them outlive the pool.
- * Not here: how a worker finds its next link (cfut-pool-work.c), priorities (cfut-pool-place.c), what runs and what
- * blocks (cfut-pool-run.c); what links are. */
+ *    searcher at a time is woken; the one that finds work and was the last wakes the next if more
+ *    is left.
+ * 4. A worker pushes into its own ring only. What it leaves there is stolen by others: rings of all
+ *    slots are looked at, used or not.
+ * 5. Tokens in GThreadPool that nobody counts as live are strays, left by a thread that could not
+ *    be made: GThreadPool keeps such a token in its queue. The handle lets them outlive the pool.
+ * Not here: how a worker finds its next link (cfut-pool-work.c), priorities (cfut-pool-place.c),
+ * what runs and what blocks (cfut-pool-run.c); what links are. */
 
 #include "core/cfut-lock-private.h"
 #include "core/cfut-pool-struct-private.h"
@@ -50,7 +52,8 @@ handle_unref (gpointer data)
   g_free (handle);
 }
 
-/* Who closes it looks after that, and a worker that leaves looks after leaving, so the last sees it. */
+/* Who closes it looks after that, and a worker that leaves looks after leaving, so the last sees
+ * it. */
 void
 cfut_pool_check_ended (CfutPool *self)
 {
@@ -62,7 +65,8 @@ cfut_pool_check_ended (CfutPool *self)
   cfut_cell_open (&self->ended);
 }
 
-/* Takes all that is in the injector, in order. Nothing of a user's runs while the injector is ours. */
+/* Takes all that is in the injector, in order. Nothing of a user's runs while the injector is
+ * ours. */
 static CfutLink *
 pool_take_all_injected (CfutPool *self)
 {
@@ -121,8 +125,9 @@ pool_begin_drain (CfutPool *self)
     }
 }
 
-/* Takes out all that is queued and has not been started, as far as it was pushed before the call. What a worker fetches
- * from the injector is in its ring when that is ours, so the rings come after. */
+/* Takes out all that is queued and has not been started, as far as it was pushed before the call.
+ * What a worker fetches from the injector is in its ring when that is ours, so the rings come
+ * after. */
 void
 cfut_pool_drain (CfutPool *self,
                  void    (*func) (CfutLink *link))
@@ -246,8 +251,8 @@ cfut_pool_dup_error (CfutPool *self)
   return error != NULL ? g_error_copy (error) : NULL;
 }
 
-/* The token that could not get a thread stays in GThreadPool's queue, whatever it returns. Others work
- * on; if there are none, what is queued fails, and the next push tries again. */
+/* The token that could not get a thread stays in GThreadPool's queue, whatever it returns. Others
+ * work on; if there are none, what is queued fails, and the next push tries again. */
 static void
 pool_thread_failed (CfutPool     *self,
                     const GError *error)
@@ -507,8 +512,8 @@ cfut_pool_wake_all_idle (CfutPool *self)
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 }
 
-/* No more pushes; what is queued is run, then all workers leave. Where a gate holds it back, a worker stays to
- * wait for that: the pool would be gone else when the gate opens. */
+/* No more pushes; what is queued is run, then all workers leave. Where a gate holds it back, a
+ * worker stays to wait for that: the pool would be gone else when the gate opens. */
 void
 cfut_pool_close (CfutPool *self)
 {

@@ -192,7 +192,8 @@ waiter_sleep (CfutWaiter   *self,
               break;
             }
           if (cfut_waiter_is_nudged (self) ||
-              (self->owner_nudge != NULL && atomic_load_explicit (self->owner_nudge, memory_order_acquire)))
+              (self->owner_nudge != NULL &&
+                atomic_load_explicit (self->owner_nudge, memory_order_acquire)))
             {
               wake = CFUT_WAKE_NUDGED;
               break;
