@@ -129,8 +129,10 @@ combined_fail (CfutCombinedFuture *self)
     return cfut_future_settle_like (&self->parent_instance, failed);
 
   error = cfut_future_dup_error (failed);
-  message = g_strdup_printf (ngettext ("%u future failed, the first one with: %s",
-                                       "%u futures failed, the first one with: %s", self->n_parts),
+  message = g_strdup_printf (g_dngettext (GETTEXT_PACKAGE,
+                                          "%u future failed, the first one with: %s",
+                                          "%u futures failed, the first one with: %s",
+                                          self->n_parts),
                              (guint) self->n_parts, error->message);
   g_free (error->message);
   error->message = message;

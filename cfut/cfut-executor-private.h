@@ -9,6 +9,8 @@
 #include "core/cfut-room-private.h"
 #include "cfut-executor.h"
 #include "cfut-task-private.h"
+#include "cfut-work-gate-private.h"
+#include "cfut-work-private.h"
 
 G_BEGIN_DECLS
 
@@ -37,6 +39,19 @@ typedef struct {
   /* The gate was paused. May be NULL. */
   void      (*paused)    (CfutExecutor      *self);
 } CfutExecutorEngine;
+
+typedef struct {
+  const CfutExecutorEngine *engine;
+  CfutWorkLog *log;  /* (nullable): of a derived executor */
+  _Atomic gboolean shut_down;
+  _Atomic (CfutRoom *) room;  /* (nullable): set once */
+  _Atomic (CfutWorkGate *) work_gate;  /* (nullable): set once; of a derived executor */
+} CfutExecutorPrivate;
+
+/* That of an executor which is derived by others: it makes a CfutWork of each task. */
+extern const CfutExecutorEngine cfut_executor_log_engine;
+
+CfutExecutorPrivate *cfut_executor_get_private (CfutExecutor *self);
 
 void cfut_executor_set_engine (CfutExecutor             *self,
                                const CfutExecutorEngine *engine);

@@ -3,16 +3,18 @@
  */
 
 /* The executor: what all executors have in common. Tasks go to an engine: that of a library's own
- * executor, or the one here, which makes a CfutWork of each for the execute function of a derived class.
+ * executor, or that of derived ones, which makes a CfutWork of each for the class's execute.
  *
  * Threads: any.
- * Locks: none of its own; the work log's.
- * Owns: the log of a derived executor's open work.
+ * Locks: none of its own.
+ * Owns: the room, and of a derived executor the log of its open work and the work gate.
  * Invariants:
- * 1. submit always returns a future that settles: after shutdown it is rejected, and the function's data released
- *    on the owner's context as ever.
+ * 1. submit always returns a future that settles: after shutdown it is rejected, and the function's
+ *    data released on the owner's context as ever.
  * 2. An executor that is dropped finishes what it took; nothing here waits for that.
- * Not here: threads, queues. */
+ * Not here: the engine of derived executors (cfut-executor-log.c), their end and that of others
+ * (cfut-executor-shutdown.c), counts (cfut-executor-counts.c), limits (cfut-executor-limits.c);
+ * threads, queues. */
 
 #include <glib/gi18n-lib.h>
 
@@ -23,21 +25,18 @@
 #include "cfut-group.h"
 #include "cfut-rate-limit.h"
 #include "cfut-request-private.h"
-#include "cfut-wait-private.h"
-#include "cfut-work-gate-private.h"
-#include "cfut-work-private.h"
 
 /**
  * CfutExecutor:
  *
  * Takes work and gives futures.
  *
- * [class@Cfut.ThreadExecutor] runs functions on threads. Other executors are derived from this class by
- * implementing `execute`.
+ * [class@Cfut.ThreadExecutor] runs functions on threads. Other executors are derived from this
+ * class by implementing `execute`.
  *
- * An executor may be dropped at any time: what it took is still run, unless the program ends before. In C,
- * `g_autoptr (CfutExecutorScope)` instead of `g_autoptr (CfutExecutor)` waits for that at the end of the block. All
- * methods may be called on any thread.
+ * An executor may be dropped at any time: what it took is still run, unless the program ends
+ * before. In C, `g_autoptr (CfutExecutorScope)` instead of `g_autoptr (CfutExecutor)` waits for
+ * that at the end of the block. All methods may be called on any thread.
  *
  * Since: 1.0
  */
@@ -48,10 +47,11 @@
  * @work: (transfer full): one piece of work
  *
  * Takes over one piece of work and returns without waiting for it. Sooner or later it is given to
- * [method@Cfut.Work.run] on a thread of the implementation's choice, or to [method@Cfut.Work.reject], or
- * dropped. Called on the submitting thread. Work that a pause or a rate limit has held back is executed on the main
- * context of its submitter, to which its future belongs: by its loop, or inside of a wait of the library's in which the
- * submitter's thread is blocked. Where that is gone, it is on the default main context.
+ * [method@Cfut.Work.run] on a thread of the implementation's choice, or to
+ * [method@Cfut.Work.reject], or dropped. Called on the submitting thread. Work that a pause or a
+ * rate limit has held back is executed on the main context of its submitter, to which its future
+ * belongs: by its loop, or inside of a wait of the library's in which the submitter's thread is
+ * blocked. Where that is gone, it is on the default main context.
  *
  * Since: 1.0
  */
@@ -61,8 +61,8 @@
  * @self: an executor
  * @flags: what was asked for
  *
- * Stops as [method@Cfut.Executor.shutdown] describes it. Called once for each call of that, on its thread. It must
- * not wait, as the base class does so.
+ * Stops as [method@Cfut.Executor.shutdown] describes it. Called once for each call of that, on its
+ * thread. It must not wait, as the base class does so.
  *
  * Since: 1.0
  */
@@ -79,17 +79,6 @@
  *
  * Since: 1.0
  */
-
-/* As many names of tasks as a message gives. */
-#define MAX_STRAGGLERS 5
-
-typedef struct {
-  const CfutExecutorEngine *engine;
-  CfutWorkLog *log;  /* (nullable): of a derived executor */
-  _Atomic gboolean shut_down;
-  _Atomic (CfutRoom *) room;  /* (nullable): set once */
-  _Atomic (CfutWorkGate *) work_gate;  /* (nullable): set once; of a derived executor */
-} CfutExecutorPrivate;
 
 typedef enum {
   PROP_MAX_WORKERS = 1,
@@ -113,126 +102,11 @@ executor_get (CfutExecutor *self)
   return cfut_executor_get_instance_private (self);
 }
 
-GError *
-cfut_executor_shut_down_error (void)
+CfutExecutorPrivate *
+cfut_executor_get_private (CfutExecutor *self)
 {
-  return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_SHUT_DOWN,
-                              _("The executor was shut down and takes no more tasks"));
+  return executor_get (self);
 }
-
-static void
-log_enqueue (CfutExecutor *self,
-             CfutTask     *task)
-{
-  CfutExecutorPrivate *priv = executor_get (self);
-  CfutWork *work = cfut_work_new (priv->log, task);
-  CfutWorkGate *gate;
-
-  if (work == NULL)
-    {
-      cfut_future_reject_pending (CFUT_FUTURE (task), cfut_executor_shut_down_error ());
-      cfut_future_release (CFUT_FUTURE (task));
-      return;
-    }
-
-  gate = atomic_load_explicit (&priv->work_gate, memory_order_acquire);
-  if (gate != NULL)
-    cfut_work_gate_enqueue (gate, work);
-  else
-    CFUT_EXECUTOR_GET_CLASS (self)->execute (self, work);
-}
-
-static CfutGate *
-log_get_gate (CfutExecutor *self,
-              gboolean      make)
-{
-  CfutExecutorPrivate *priv = executor_get (self);
-  CfutWorkGate *gate = atomic_load_explicit (&priv->work_gate, memory_order_acquire);
-
-  if (gate == NULL && make)
-    {
-      CfutWorkGate *made = cfut_work_gate_new (self);
-
-      if (atomic_compare_exchange_strong (&priv->work_gate, &gate, made))
-        gate = made;
-      else
-        cfut_work_gate_free (made);
-    }
-
-  return gate != NULL ? cfut_work_gate_get_gate (gate) : NULL;
-}
-
-static void
-log_stop (CfutExecutor      *self,
-          CfutShutdownFlags  flags)
-{
-  CfutExecutorPrivate *priv = executor_get (self);
-  CfutExecutorClass *klass = CFUT_EXECUTOR_GET_CLASS (self);
-  GPtrArray *futures;
-
-  cfut_work_log_close (priv->log);
-
-  futures = cfut_work_log_dup (priv->log);
-  for (guint i = 0; i < futures->len; i++)
-    {
-      CfutFuture *future = futures->pdata[i];
-      gboolean runs = cfut_future_get_state (future) == CFUT_STATE_RUNNING;
-
-      if (flags & (runs ? CFUT_SHUTDOWN_CANCEL_RUNNING : CFUT_SHUTDOWN_CANCEL_PENDING))
-        cfut_future_cancel (future);
-      cfut_future_release (future);
-    }
-  g_ptr_array_unref (futures);
-
-  if (klass->shutdown != NULL)
-    klass->shutdown (self, flags);
-}
-
-static GPtrArray *
-log_dup_running (CfutExecutor *self)
-{
-  GPtrArray *futures = cfut_work_log_dup (executor_get (self)->log);
-  guint n = 0;
-
-  for (guint i = 0; i < futures->len; i++)
-    {
-      if (cfut_future_get_state (futures->pdata[i]) == CFUT_STATE_RUNNING)
-        futures->pdata[n++] = futures->pdata[i];
-      else
-        cfut_future_release (futures->pdata[i]);
-    }
-  g_ptr_array_set_size (futures, n);
-
-  return futures;
-}
-
-static CfutCell *
-log_get_ended (CfutExecutor *self)
-{
-  return &executor_get (self)->log->ended;
-}
-
-static gboolean
-log_runs_here (CfutExecutor *self)
-{
-  return cfut_thread_get ()->serving == executor_get (self)->log;
-}
-
-static void
-log_paused (CfutExecutor *self)
-{
-  cfut_work_gate_paused (atomic_load_explicit (&executor_get (self)->work_gate, memory_order_acquire));
-}
-
-static const CfutExecutorEngine log_engine = {
-  .enqueue = log_enqueue,
-  .stop = log_stop,
-  .dup_running = log_dup_running,
-  .get_ended = log_get_ended,
-  .runs_here = log_runs_here,
-  .get_gate = log_get_gate,
-  .paused = log_paused,
-};
 
 /* In the instance's init. */
 void
@@ -250,7 +124,8 @@ cfut_executor_execute (CfutExecutor *self,
                        CfutWork     *work)
 {
   GError *error = g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                               _("An executor of type %s runs no functions"), G_OBJECT_TYPE_NAME (self));
+                               _("An executor of type %s runs no functions"),
+                               G_OBJECT_TYPE_NAME (self));
 
   cfut_work_reject (work, error);
   cfut_work_unref (work);
@@ -267,16 +142,6 @@ cfut_executor_get_counts (CfutExecutor *self,
 
   if (log != NULL)
     cfut_work_log_get_counts (log, n_pending, n_running, n_completed);
-}
-
-static void
-executor_counts (CfutExecutor *self,
-                 guint64      *n_pending,
-                 guint64      *n_running,
-                 guint64      *n_completed)
-{
-  *n_pending = *n_running = *n_completed = 0;
-  CFUT_EXECUTOR_GET_CLASS (self)->get_counts (self, n_pending, n_running, n_completed);
 }
 
 CfutRoom *
@@ -518,7 +383,8 @@ cfut_executor_class_init (CfutExecutorClass *klass)
   /**
    * CfutExecutor:max-pending-bytes: (getter get_max_pending_bytes) (setter set_max_pending_bytes)
    *
-   * How many bytes the tasks that wait may be said to hold; 0 for no limit. Notified on the thread that sets it.
+   * How many bytes the tasks that wait may be said to hold; 0 for no limit. Notified on the thread
+   * that sets it.
    *
    * Since: 1.0
    */
@@ -555,7 +421,7 @@ cfut_executor_init (CfutExecutor *self)
 {
   CfutExecutorPrivate *priv = executor_get (self);
 
-  priv->engine = &log_engine;
+  priv->engine = &cfut_executor_log_engine;
   priv->log = cfut_work_log_new ();
 }
 
@@ -592,8 +458,8 @@ executor_enter (CfutExecutor *self,
         error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_QUEUE_FULL,
                                      _("The executor's queue is full"));
       else
-        cfut_executor_block_for_room (self, room, size, TRUE, CFUT_NO_DEADLINE, request->cancellable,
-                                      &outcome, &error);
+        cfut_executor_block_for_room (self, room, size, TRUE, CFUT_NO_DEADLINE,
+                                      request->cancellable, &outcome, &error);
     }
 
   if (error != NULL)
@@ -609,22 +475,22 @@ executor_enter (CfutExecutor *self,
 /**
  * cfut_executor_submit:
  * @self: an executor
- * @func: (scope notified) (closure user_data) (destroy destroy): what to run; called once at most, on a
- *   thread of the executor
+ * @func: (scope notified) (closure user_data) (destroy destroy): what to run; called once at most,
+ *   on a thread of the executor
  * @user_data: data for @func
- * @destroy: (nullable): frees @user_data, after @func has returned or will not be called any more; called on the
- *   main context of this call, never on a worker
+ * @destroy: (nullable): frees @user_data, after @func has returned or will not be called any more;
+ *   called on the main context of this call, never on a worker
  *
  * Has a function run, and returns a future for it.
  *
- * The future belongs to the thread-default main context and the thread of this call; within a task, to the
- * owner of that task. May be called on any thread, and does not block.
+ * The future belongs to the thread-default main context and the thread of this call; within a task,
+ * to the owner of that task. May be called on any thread, and does not block.
  *
- * Errors, on the future: what the function fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it fails and says
- * nothing; %CFUT_FUTURE_ERROR_SHUT_DOWN after a shutdown; %CFUT_FUTURE_ERROR_QUEUE_FULL where
- * [property@Cfut.Executor:max-pending] is reached; %CFUT_FUTURE_ERROR_BROKEN when no thread can
- * be made, and in a child that was forked after the library was used; %G_IO_ERROR_NOT_SUPPORTED where the
- * executor runs no functions.
+ * Errors, on the future: what the function fails with; %CFUT_FUTURE_ERROR_CALLBACK_FAILED when it
+ * fails and says nothing; %CFUT_FUTURE_ERROR_SHUT_DOWN after a shutdown;
+ * %CFUT_FUTURE_ERROR_QUEUE_FULL where [property@Cfut.Executor:max-pending] is reached;
+ * %CFUT_FUTURE_ERROR_BROKEN when no thread can be made, and in a child that was forked after the
+ * library was used; %G_IO_ERROR_NOT_SUPPORTED where the executor runs no functions.
  *
  * Returns: (transfer full): the future
  *
@@ -694,8 +560,8 @@ cfut_executor_submit_full (CfutExecutor   *self,
 /**
  * cfut_executor_post:
  * @self: an executor
- * @func: (scope notified) (closure user_data) (destroy destroy): what to run; called once at most, on a
- *   thread of the executor
+ * @func: (scope notified) (closure user_data) (destroy destroy): what to run; called once at most,
+ *   on a thread of the executor
  * @user_data: data for @func
  * @destroy: (nullable): frees @user_data, on the main context of this call, never on a worker
  *
@@ -703,8 +569,8 @@ cfut_executor_submit_full (CfutExecutor   *self,
  * [method@Cfut.Executor.submit].
  *
  * The task that the function gets is good for [method@Cfut.Task.checkpoint] and
- * [method@Cfut.Task.get_cancellable]; what it sets there as result or progress is lost. A failure is logged, as one
- * that nobody has seen. May be called on any thread, and does not block.
+ * [method@Cfut.Task.get_cancellable]; what it sets there as result or progress is lost. A failure
+ * is logged, as one that nobody has seen. May be called on any thread, and does not block.
  *
  * Since: 1.0
  */
@@ -739,279 +605,12 @@ cfut_executor_post (CfutExecutor   *self,
   cfut_owner_tick (cfut_owner_get_current ());
 }
 
-static void
-executor_stop (CfutExecutor      *self,
-               CfutShutdownFlags  flags)
-{
-  CfutExecutorPrivate *priv = executor_get (self);
-
-  atomic_store (&priv->shut_down, TRUE);
-  if (cfut_is_forked_child ())
-    return;
-
-  if (cfut_executor_get_room (self, FALSE) != NULL)
-    cfut_room_close (cfut_executor_get_room (self, FALSE));
-  priv->engine->stop (self, flags);
-  /* What was taken is to end. */
-  cfut_executor_resume (self);
-}
-
-/* Adds to the message of a wait that was not long enough what it was too short for. */
-static void
-executor_name_stragglers (CfutExecutor  *self,
-                          GError       **error)
-{
-  g_autoptr (GPtrArray) running = NULL;
-  g_autoptr (GString) names = g_string_new (NULL);
-  guint n_named = 0;
-
-  if (error == NULL)
-    return;
-
-  running = executor_get (self)->engine->dup_running (self);
-  for (guint i = 0; i < running->len; i++)
-    {
-      g_autofree char *name = cfut_future_dup_name (running->pdata[i]);
-
-      if (name != NULL && n_named++ < MAX_STRAGGLERS)
-        g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "", name);
-      cfut_future_release (running->pdata[i]);
-    }
-  if (n_named > MAX_STRAGGLERS)
-    g_string_append (names, ", …");
-
-  if (n_named > 0)
-    /* Translators: how many tasks, a list of their names; the message of the wait follows. */
-    g_prefix_error (error, _("%u tasks are still running (%s): "), running->len, names->str);
-  else if (running->len > 0)
-    g_prefix_error (error, _("%u tasks are still running: "), running->len);
-}
-
-/**
- * cfut_executor_shutdown:
- * @self: an executor
- * @flags: what to do with the work that was taken, and whether to wait
- * @timeout_usec: how long to wait at most, in microseconds, with %CFUT_SHUTDOWN_WAIT; negative for no limit
- * @error: return location for an error
- *
- * Takes no more work. What was taken is still run, unless @flags say otherwise: a pause of the executor ends, but
- * not one of single futures, which are still to be resumed or cancelled. May be called again, for example to wait or to
- * cancel after all.
- *
- * Errors: %G_IO_ERROR_TIMED_OUT when the work has not ended in time; the message tells how many tasks still run,
- * and their names as far as they have any; the executor stays shut down. %CFUT_FUTURE_ERROR_DEADLOCK when called
- * with %CFUT_SHUTDOWN_WAIT by a task of this executor, which would wait for itself; it is shut down all the same.
- * %CFUT_FUTURE_ERROR_BROKEN in a forked child, where no thread is left to wait for.
- *
- * Returns: %FALSE if waiting failed
- *
- * Since: 1.0
- */
-gboolean
-cfut_executor_shutdown (CfutExecutor       *self,
-                        CfutShutdownFlags   flags,
-                        gint64              timeout_usec,
-                        GError            **error)
-{
-  CfutExecutorPrivate *priv;
-  CfutWake wake;
-
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  priv = executor_get (self);
-  executor_stop (self, flags);
-  if (!(flags & CFUT_SHUTDOWN_WAIT))
-    return TRUE;
-
-  if (priv->engine->runs_here (self) && !cfut_is_forked_child ())
-    {
-      g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
-                           _("A task cannot wait for the end of its own executor"));
-      return FALSE;
-    }
-
-  wake = cfut_cell_block (priv->engine->get_ended (self), cfut_deadline_from_timeout (timeout_usec),
-                          NULL);
-  cfut_owner_reap (cfut_owner_get_current (), G_MAXUINT);
-  if (wake == CFUT_WAKE_FIRED)
-    return TRUE;
-
-  cfut_set_wake_error (error, wake);
-  if (wake == CFUT_WAKE_TIMED_OUT)
-    executor_name_stragglers (self, error);
-  return FALSE;
-}
-
-/**
- * cfut_executor_shutdown_async:
- * @self: an executor
- * @flags: what to do with the work that was taken
- * @timeout_usec: how long to wait at most, in microseconds; negative for no limit
- * @cancellable: (nullable): ends the wait, not the shutdown
- * @callback: (scope async) (closure user_data): called when all work has ended, or the wait
- * @user_data: data for @callback
- *
- * Shuts down like [method@Cfut.Executor.shutdown] with %CFUT_SHUTDOWN_WAIT, without blocking. @callback is
- * called on the thread-default main context of this call.
- *
- * Since: 1.0
- */
-void
-cfut_executor_shutdown_async (CfutExecutor        *self,
-                              CfutShutdownFlags    flags,
-                              gint64               timeout_usec,
-                              GCancellable        *cancellable,
-                              GAsyncReadyCallback  callback,
-                              gpointer             user_data)
-{
-  g_return_if_fail (CFUT_IS_EXECUTOR (self));
-  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-
-  executor_stop (self, flags);
-  cfut_cell_wait_async (executor_get (self)->engine->get_ended (self), self,
-                        cfut_executor_shutdown_async, timeout_usec, cancellable, callback, user_data);
-}
-
-/**
- * cfut_executor_shutdown_finish:
- * @self: an executor
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Ends [method@Cfut.Executor.shutdown_async].
- *
- * Returns: %FALSE if the wait ended first, with %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
- *
- * Since: 1.0
- */
-gboolean
-cfut_executor_shutdown_finish (CfutExecutor  *self,
-                               GAsyncResult  *result,
-                               GError       **error)
-{
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
-/**
- * cfut_executor_is_shut_down:
- * @self: an executor
- *
- * Tells whether [method@Cfut.Executor.shutdown] was called.
- *
- * Returns: whether the executor takes no more work
- *
- * Since: 1.0
- */
-gboolean
-cfut_executor_is_shut_down (CfutExecutor *self)
-{
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
-
-  return atomic_load (&executor_get (self)->shut_down);
-}
-
-/**
- * cfut_executor_get_max_workers: (get-property max-workers)
- * @self: an executor
- *
- * Tells how many functions may run at once.
- *
- * Returns: the number, or 0 where the executor does not say
- *
- * Since: 1.0
- */
-guint
-cfut_executor_get_max_workers (CfutExecutor *self)
-{
-  CfutExecutorClass *klass;
-
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
-
-  klass = CFUT_EXECUTOR_GET_CLASS (self);
-  return klass->get_max_workers != NULL ? klass->get_max_workers (self) : 0;
-}
-
-/**
- * cfut_executor_get_n_pending: (get-property n-pending)
- * @self: an executor
- *
- * Tells how many tasks have not been started. While other threads submit and run, the number is a
- * glimpse.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-cfut_executor_get_n_pending (CfutExecutor *self)
-{
-  guint64 n_pending;
-  guint64 n_running;
-  guint64 n_completed;
-
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
-
-  executor_counts (self, &n_pending, &n_running, &n_completed);
-  return n_pending;
-}
-
-/**
- * cfut_executor_get_n_running: (get-property n-running)
- * @self: an executor
- *
- * Tells how many tasks are running.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-cfut_executor_get_n_running (CfutExecutor *self)
-{
-  guint64 n_pending;
-  guint64 n_running;
-  guint64 n_completed;
-
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
-
-  executor_counts (self, &n_pending, &n_running, &n_completed);
-  return n_running;
-}
-
-/**
- * cfut_executor_get_n_completed: (get-property n-completed)
- * @self: an executor
- *
- * Tells how many tasks' functions have run to their end. What was cancelled before it ran is not among them.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-cfut_executor_get_n_completed (CfutExecutor *self)
-{
-  guint64 n_pending;
-  guint64 n_running;
-  guint64 n_completed;
-
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), 0);
-
-  executor_counts (self, &n_pending, &n_running, &n_completed);
-  return n_completed;
-}
-
 /**
  * cfut_executor_can_run_functions: (get-property can-run-functions)
  * @self: an executor
  *
- * Tells whether [method@Cfut.Executor.submit] runs functions here; where it does not, its futures are
- * rejected with %G_IO_ERROR_NOT_SUPPORTED.
+ * Tells whether [method@Cfut.Executor.submit] runs functions here; where it does not, its futures
+ * are rejected with %G_IO_ERROR_NOT_SUPPORTED.
  *
  * Returns: whether functions can be submitted
  *
@@ -1022,6 +621,6 @@ cfut_executor_can_run_functions (CfutExecutor *self)
 {
   g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
 
-  return executor_get (self)->engine != &log_engine ||
+  return executor_get (self)->engine != &cfut_executor_log_engine ||
          CFUT_EXECUTOR_GET_CLASS (self)->execute != cfut_executor_execute;
 }
