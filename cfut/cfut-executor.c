@@ -468,6 +468,8 @@ executor_enter (CfutExecutor *self,
     cfut_task_enter_room (task, room, size);
   else if (outcome == CFUT_ROOM_CANCELLED)
     cfut_future_cancel (future);
+  else if (outcome == CFUT_ROOM_TIMED_OUT)
+    cfut_future_reject_pending (future, cfut_task_not_started_error ());
 
   return !cfut_future_is_settled (future);
 }

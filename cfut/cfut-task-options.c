@@ -101,14 +101,19 @@ no_timer_error (void)
                               _("No thread could be started for deadlines"));
 }
 
+GError *
+cfut_task_not_started_error (void)
+{
+  return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
+                              _("The task was not started before its deadline"));
+}
+
 static void
 on_queue_deadline (CfutTimer *timer)
 {
   CfutFuture *future = CFUT_FUTURE (options_from_timer (timer)->task);
-  GError *error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE,
-                                       _("The task was not started before its deadline"));
 
-  cfut_future_reject_pending (future, error);
+  cfut_future_reject_pending (future, cfut_task_not_started_error ());
   cfut_future_release (future);
 }
 

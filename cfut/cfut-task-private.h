@@ -119,6 +119,7 @@ void             cfut_task_options_start   (CfutTaskOptions *self,
 gboolean         cfut_task_options_watch   (CfutTaskOptions *self,
                                             gint64           deadline_usec,
                                             GError         **error);
+GError          *cfut_task_not_started_error (void);
 void             cfut_task_run_late        (GObject         *object);
 void             cfut_task_options_ended   (CfutTaskOptions *self);
 void             cfut_task_options_released (CfutTaskOptions *self);

@@ -638,6 +638,56 @@ test_thread_executor_scope (void)
   g_assert_cmpint (g_atomic_int_get (&n_ran), ==, 100);
 }
 
+static gboolean
+count_slowly (CfutTask  *task,
+              gpointer   counter,
+              GError   **error)
+{
+  test_burn (50);
+  return test_task_count (task, counter, error);
+}
+
+/* What a worker has fetched together with a task that does not end is run by others, however much is submitted
+ * after it without a pause. */
+static void
+test_thread_executor_fetched_behind_a_long_task (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
+  gint64 deadline = g_get_monotonic_time () + TEST_DEADLINE_USEC;
+  int n_before = 0;
+  int n_behind = 0;
+  int n_after = 0;
+  TestGate start;
+  TestGate gate;
+
+  test_gate_init (&start);
+  test_gate_init (&gate);
+
+  /* Quick ones first, so that workers fetch many at once. */
+  for (guint i = 0; i < 2; i++)
+    cfut_executor_post (executor, test_task_pass, &start, NULL);
+  for (guint i = 0; i < 1000; i++)
+    cfut_executor_post (executor, test_task_count, &n_before, NULL);
+  cfut_executor_post (executor, test_task_pass, &gate, NULL);
+  for (guint i = 0; i < 100; i++)
+    cfut_executor_post (executor, test_task_count, &n_behind, NULL);
+  for (guint i = 0; i < 2000; i++)
+    cfut_executor_post (executor, count_slowly, &n_after, NULL);
+  test_gate_open (&start);
+
+  while (g_atomic_int_get (&n_behind) < 100)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      if (cfut_executor_get_n_pending (executor) < 2000)
+        cfut_executor_post (executor, count_slowly, &n_after, NULL);
+    }
+
+  test_gate_open (&gate);
+  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+  test_gate_clear (&gate);
+  test_gate_clear (&start);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -660,6 +710,9 @@ main (int   argc,
 #undef add
 
   g_test_add_func ("/cfut/thread-executor/scope", test_thread_executor_scope);
+
+  g_test_add_func ("/cfut/thread-executor/fetched-behind-a-long-task",
+                   test_thread_executor_fetched_behind_a_long_task);
 
   return g_test_run ();
 }

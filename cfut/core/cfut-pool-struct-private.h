@@ -64,6 +64,10 @@ struct _CfutPoolWorker {
   gboolean gated;      /* what it took last went through the gate */
   gboolean placed;     /* what it took last stood among the priorities */
   guint n_ticks;
+  guint n_refills;
+  guint batch;            /* as many as it takes from the injector at once */
+  gint64 refilled_usec;
+  guint64 n_at_refill;
   guint seed;
   guint stop_epoch;
   gpointer spare;      /* the embedder's, freed by its leave */

@@ -19,12 +19,30 @@
 #include "core/cfut-thread-private.h"
 
 #define BATCH 32u
-#define LOOK_AT_INJECTOR 64u
+/* Tasks that take less are worth taking several at once. */
+#define QUICK_USEC 10
+#define LOOK_ELSEWHERE 64u
 #define SPIN_USEC 5
 #define MAX_SPIN_USEC 40
 #define SOON_USEC 200
 /* Of so many starts one is not the most urgent's. */
 #define PASS_URGENT 8u
+
+/* As many as the last ones were quick: a batch saves tens of nanoseconds for each task, but what stands
+ * behind a long one has to wait for a thief. */
+static void
+worker_adapt_batch (CfutPoolWorker *worker)
+{
+  guint64 n_taken = atomic_load_explicit (&worker->n_taken, memory_order_relaxed);
+  gint64 now_usec = g_get_monotonic_time ();
+
+  if (now_usec - worker->refilled_usec < QUICK_USEC * (gint64) (n_taken - worker->n_at_refill))
+    worker->batch = MIN (2 * worker->batch, BATCH);
+  else
+    worker->batch = MAX (worker->batch / 4, 1);
+  worker->refilled_usec = now_usec;
+  worker->n_at_refill = n_taken;
+}
 
 /* Moves a batch into the worker's ring, behind what is there: what was submitted first from outside
  * starts first. */
@@ -32,13 +50,17 @@ static void
 pool_take_injected (CfutPool       *self,
                     CfutPoolWorker *worker)
 {
-  guint space = MIN (cfut_ring_space (&worker->ring), BATCH);
   CfutLink *link;
+  guint space;
   guint n = 0;
 
   if (cfut_queue_is_empty (&self->injector) ||
-      atomic_load_explicit (&self->injector_lock, memory_order_relaxed) ||
-      atomic_exchange_explicit (&self->injector_lock, TRUE, memory_order_acquire))
+      atomic_load_explicit (&self->injector_lock, memory_order_relaxed))
+    return;
+
+  worker_adapt_batch (worker);
+  space = MIN (cfut_ring_space (&worker->ring), worker->batch);
+  if (atomic_exchange_explicit (&self->injector_lock, TRUE, memory_order_acquire))
     return;
 
   while (n < space && (link = cfut_queue_pop (&self->injector)) != NULL)
@@ -180,12 +202,18 @@ worker_find (CfutPoolWorker *worker)
     return link;
 
   worker->placed = FALSE;
-  /* Now and then the injector, though the ring is not empty: work that makes work must not keep out
-   * the rest. */
-  if (worker->n_ticks % LOOK_AT_INJECTOR == 0)
+  /* Now and then the injector and other rings, though the ring is not empty: work that makes work must not
+   * keep out the rest. */
+  if (worker->n_ticks % LOOK_ELSEWHERE == 0)
     pool_take_injected (self, worker);
+  else if (worker->n_ticks % LOOK_ELSEWHERE == LOOK_ELSEWHERE / 2 &&
+           (link = pool_steal (self, worker)) != NULL)
+    return link;
 
+  /* What others have fetched is older than what is in the injector, and may stand behind a long task. */
   link = cfut_ring_take (&worker->ring);
+  if (link == NULL && ++worker->n_refills % 2 == 0)
+    link = pool_steal (self, worker);
   if (link == NULL)
     {
       pool_take_injected (self, worker);
@@ -453,6 +481,7 @@ pool_take_slot (CfutPool *self)
       worker->pool = self;
       worker->number = n_slots + 1;
       worker->spin_usec = SPIN_USEC;
+      worker->batch = 1;
       cfut_pool_init_timer (worker);
       worker->seed = n_slots + 1;
       atomic_store_explicit (&self->slots[n_slots], worker, memory_order_release);
