@@ -39,6 +39,7 @@ struct _Model {
 
   /* What is expected next */
   GQueue kept;
+  guint n_looked_at;  /* of these, by the reaping that is not through with them */
   GQueue young;
   GQueue delayed;     /* by time */
   guint n_old_left;   /* that a reaping may still look at */
@@ -124,6 +125,8 @@ thing_in_loop (Thing *self)
   g_assert_cmpint (model->depth, >, 0);
   g_assert_true (g_queue_pop_head (g_queue_is_empty (&model->kept) ? &model->young : &model->kept) ==
                  self);
+  if (model->n_looked_at > 0)
+    model->n_looked_at--;
   self->queued = FALSE;
 
   /* Not from within a loop. */
@@ -158,17 +161,22 @@ thing_reaped (Thing *self)
   if (model->n_old_left > 0)
     {
       model->n_old_left--;
-      g_assert_true (g_queue_pop_head (&model->kept) == self);
+      g_assert_true (g_queue_peek_nth (&model->kept, model->n_looked_at) == self);
+      if (self->wants_loop)
+        {
+          model->n_looked_at++;
+          return TRUE;
+        }
+      g_queue_pop_nth (&model->kept, model->n_looked_at);
     }
   else
     {
       g_assert_true (g_queue_pop_head (&model->young) == self);
-    }
-
-  if (self->wants_loop)
-    {
-      g_queue_push_tail (&model->kept, self);
-      return TRUE;
+      if (self->wants_loop)
+        {
+          g_queue_push_tail (&model->kept, self);
+          return TRUE;
+        }
     }
   self->queued = FALSE;
   model->n_released++;
@@ -209,19 +217,23 @@ call_func (CfutDelayed     *delayed,
     g_assert_cmpint (delayed->at_usec, <=, g_get_monotonic_time ());
 }
 
-/* What was kept is seen at most so often, and each once; what is young, wholly. */
+/* Of what was kept at most so many are looked at, from where the last look ended, and stay in their order; what is
+ * young, wholly. */
 static void
 reap_both (Model *model)
 {
   guint n_old = model_random (model, 6);
+  guint n_left = g_queue_get_length (&model->kept) - model->n_looked_at;
   gsize n_reaped;
 
-  model->n_old_left = MIN (n_old, g_queue_get_length (&model->kept));
+  model->n_old_left = MIN (n_old, n_left);
   model->n_released = 0;
   n_reaped = cfut_owner_reap (model->owner, n_old);
   g_assert_cmpuint (n_reaped, ==, model->n_released);
   g_assert_cmpuint (model->n_old_left, ==, 0);
   g_assert_true (g_queue_is_empty (&model->young));
+  if (n_old > n_left)
+    model->n_looked_at = 0;
 }
 
 static void
@@ -347,8 +359,7 @@ parcel_finish (Parcel *self)
   self->traffic->n_finished++;
 }
 
-/* Parcels are seen for the first time in the order in which their producer pushed them. What a
- * reaping keeps goes behind the others that are kept. */
+/* Parcels are seen for the first time in the order in which their producer pushed them. */
 static gboolean
 parcel_deliver (CfutItem        *item,
                 CfutDeliverMode  mode)

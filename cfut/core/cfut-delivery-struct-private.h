@@ -50,11 +50,13 @@ struct _CfutOwner {
   /* Who owns the context only; others may look whether there is anything */
   _Atomic (CfutItem *) kept;
   CfutItem *kept_last;
+  CfutItem *looked_at;      /* of the kept ones, the last that reaping has looked at and left; NULL: begin */
 
   /* The thread's own */
   CfutOwner *next_of_thread;
   guint n_ticks;
   guint n_waits;
+  gboolean reaps;           /* what it destroys may wait, and then does not reap */
   guint n_stalled;          /* ticks at which nothing could go */
 
   /* Atomic: the parker of the thread while it is blocked and could reap, and whether it should */
@@ -83,16 +85,35 @@ cfut_owner_keep (CfutOwner *self,
 }
 
 static inline CfutItem *
+cfut_owner_next_kept (CfutOwner *self,
+                      CfutItem  *previous)
+{
+  return previous == NULL
+           ? atomic_load_explicit (&self->kept, memory_order_relaxed)
+           : (CfutItem *) atomic_load_explicit (&previous->link.next, memory_order_relaxed);
+}
+
+static inline void
+cfut_owner_link_kept (CfutOwner *self,
+                      CfutItem  *previous,
+                      CfutItem  *next)
+{
+  if (previous == NULL)
+    atomic_store_explicit (&self->kept, next, memory_order_relaxed);
+  else
+    atomic_store_explicit (&previous->link.next, next != NULL ? &next->link : NULL,
+                           memory_order_relaxed);
+}
+
+static inline CfutItem *
 cfut_owner_take_kept (CfutOwner *self)
 {
   CfutItem *item = atomic_load_explicit (&self->kept, memory_order_relaxed);
 
   if (item != NULL)
-    {
-      CfutLink *next = atomic_load_explicit (&item->link.next, memory_order_relaxed);
-
-      atomic_store_explicit (&self->kept, (CfutItem *) next, memory_order_relaxed);
-    }
+    cfut_owner_link_kept (self, NULL, cfut_owner_next_kept (self, item));
+  if (self->looked_at == item)
+    self->looked_at = NULL;
   return item;
 }
 

@@ -63,6 +63,8 @@ owner_new (CfutThread   *thread,
 
   self->thread = thread;
   self->n_ticks = self->n_waits = self->n_stalled = 0;
+  self->looked_at = NULL;
+  self->reaps = FALSE;
   self->delivery = cfut_delivery_for_context (context);
   g_atomic_ref_count_inc (&self->delivery->ref_count);
   self->next_of_thread = thread->owners;
@@ -317,29 +319,63 @@ cfut_owner_is_context_here (CfutOwner *self)
   return TRUE;
 }
 
+/* FALSE: that was the last. What is kept again stays where it is: a loop delivers all of them in the order in
+ * which they came. */
+static gboolean
+owner_look_at_kept (CfutOwner *self,
+                    gsize     *n_reaped)
+{
+  CfutItem *previous = self->looked_at;
+  CfutItem *item = cfut_owner_next_kept (self, previous);
+  CfutItem *next;
+
+  if (item == NULL)
+    {
+      self->looked_at = NULL;
+      return FALSE;
+    }
+
+  next = cfut_owner_next_kept (self, item);
+  cfut_owner_link_kept (self, previous, next);
+  if (next == NULL)
+    self->kept_last = previous;
+
+  if (!item->klass->deliver (item, CFUT_DELIVER_REAP))
+    {
+      (*n_reaped)++;
+      return TRUE;
+    }
+
+  /* What is destroyed may have run a loop, which has taken what stood before. */
+  previous = self->looked_at;
+  next = cfut_owner_next_kept (self, previous);
+  atomic_store_explicit (&item->link.next, next != NULL ? &next->link : NULL, memory_order_relaxed);
+  cfut_owner_link_kept (self, previous, item);
+  if (next == NULL)
+    self->kept_last = item;
+  self->looked_at = item;
+  return TRUE;
+}
+
 static gsize
 owner_reap_own (CfutOwner *self,
                 guint      n_old)
 {
-  CfutItem *last = NULL;
-  CfutItem *item = NULL;
   gsize n = 0;
 
-  if (atomic_load_explicit (&self->kept, memory_order_relaxed) != NULL)
-    last = self->kept_last;
+  if (self->reaps)
+    return 0;
 
-  /* Each once at most, as what is kept again goes to the end. */
-  for (guint i = 0; i < n_old && item != last && (item = cfut_owner_take_kept (self)) != NULL; i++)
-    {
-      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
-        cfut_owner_keep (self, item);
-      else
-        n++;
-    }
+  self->reaps = TRUE;
+  if (n_old == G_MAXUINT)
+    self->looked_at = NULL;
+  for (guint i = 0; i < n_old && owner_look_at_kept (self, &n); i++)
+    ;
 
   for (guint i = 0; i < REAP_AT_ONCE; i++)
     {
-      item = (CfutItem *) cfut_queue_pop (&self->queue);
+      CfutItem *item = (CfutItem *) cfut_queue_pop (&self->queue);
+
       if (item == NULL)
         break;
       if (item->klass->deliver (item, CFUT_DELIVER_REAP))
@@ -347,6 +383,7 @@ owner_reap_own (CfutOwner *self,
       else
         n++;
     }
+  self->reaps = FALSE;
 
   return n;
 }
@@ -442,28 +479,36 @@ static gsize
 owner_reap_dropped (CfutOwner *self,
                     guint      n_max)
 {
-  CfutItem *item;
   gsize n = 0;
+
+  if (self->reaps)
+    return 0;
+
+  self->reaps = TRUE;
+  for (; n_max > 0; n_max--)
+    {
+      CfutItem *item = cfut_owner_next_kept (self, self->looked_at);
+
+      if (item == NULL || item_is_held (item))
+        {
+          self->looked_at = NULL;
+          break;
+        }
+      owner_look_at_kept (self, &n);
+    }
 
   for (; n_max > 0; n_max--)
     {
-      item = atomic_load_explicit (&self->kept, memory_order_relaxed);
-      if (item != NULL && !item_is_held (item))
-        {
-          cfut_owner_take_kept (self);
-        }
-      else
-        {
-          item = (CfutItem *) cfut_queue_peek (&self->queue);
-          if (item == NULL || item_is_held (item) || cfut_queue_pop (&self->queue) == NULL)
-            break;
-        }
+      CfutItem *item = (CfutItem *) cfut_queue_peek (&self->queue);
 
+      if (item == NULL || item_is_held (item) || cfut_queue_pop (&self->queue) == NULL)
+        break;
       if (item->klass->deliver (item, CFUT_DELIVER_REAP))
         cfut_owner_keep (self, item);
       else
         n++;
     }
+  self->reaps = FALSE;
 
   return n;
 }
