@@ -369,6 +369,8 @@ cfut_future_set_priority (CfutFuture *self,
   CfutTask *task;
   CfutTaskOptions *options;
   CfutPool *pool = NULL;
+  gboolean placed = TRUE;
+  gboolean was_placed;
   guint word;
 
   g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
@@ -385,8 +387,11 @@ cfut_future_set_priority (CfutFuture *self,
       options->priority = CLAMP (priority, -100, 100);
       if (!(word & CFUT_CELL_PLACED) || !cfut_pool_is_aside (pool, &options->place))
         {
-          cfut_cell_set_flags (&self->cell, CFUT_CELL_PLACED);
-          if (!cfut_pool_place (pool, &options->place, cfut_task_options_key (options)))
+          placed = cfut_pool_try_place (pool, &options->place, cfut_task_options_key (options),
+                                        &was_placed);
+          if (placed)
+            cfut_cell_set_flags (&self->cell, CFUT_CELL_PLACED);
+          if (placed && !was_placed)
             g_object_ref (self);
         }
     }
@@ -395,12 +400,12 @@ cfut_future_set_priority (CfutFuture *self,
   if (pool == NULL)
     return FALSE;
 
-  /* A worker may have had it in its hands while all that is pending was cancelled. */
-  if (G_UNLIKELY (cfut_pool_is_emptied (pool)))
+  /* A worker has it in its hands, while all that is pending was cancelled. */
+  if (G_UNLIKELY (!placed))
     cfut_future_cancel_pending (self);
   cfut_pool_notify (pool);
   cfut_pool_unref (pool);
-  return TRUE;
+  return placed;
 }
 
 /**
@@ -448,8 +453,13 @@ cfut_task_resumed (CfutFuture *future)
   if (task_is_queued (self, word) && (word & CFUT_CELL_PLACED) && !(word & CFUT_CELL_PAUSED) &&
       cfut_pool_is_aside (self->entry.pool, &options->place))
     {
+      gboolean was_placed;
+
+      /* Who takes out all that is pending may have just taken it. */
       pool = cfut_pool_ref (self->entry.pool);
-      cfut_pool_place (pool, &options->place, cfut_task_options_key (options));
+      if (cfut_pool_try_place (pool, &options->place, cfut_task_options_key (options), &was_placed) &&
+          !was_placed)
+        g_object_ref (self);
     }
   cfut_cell_unlock (&future->cell);
 

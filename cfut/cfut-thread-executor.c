@@ -97,23 +97,21 @@ pool_left_behind (CfutTask *task,
 
   if (options != NULL && (word & CFUT_CELL_PAUSED))
     {
-      gboolean spare;
-      gboolean emptied;
+      gboolean was_placed;
+      gboolean aside = cfut_pool_try_place (task->entry.pool, &options->place, CFUT_POOL_NEVER,
+                                            &was_placed);
 
-      if (options->held_pool == NULL)
+      if (aside && options->held_pool == NULL)
         options->held_pool = cfut_pool_ref (task->entry.pool);
-      cfut_cell_set_flags (&future->cell, CFUT_CELL_PLACED);
-      spare = cfut_pool_place (task->entry.pool, &options->place, CFUT_POOL_NEVER);
-      emptied = cfut_pool_is_emptied (task->entry.pool);
-      if (emptied && !spare)
-        g_object_ref (future);
+      if (aside)
+        cfut_cell_set_flags (&future->cell, CFUT_CELL_PLACED);
       cfut_cell_unlock (&future->cell);
 
       /* It stood there with a reference of its own, if it was given a priority after it had been
        * taken. */
-      if (emptied)
+      if (!aside)
         cfut_future_cancel_pending (future);
-      if (emptied || spare)
+      if (!aside || was_placed)
         cfut_future_hand_over (future);
       return FALSE;
     }

@@ -34,15 +34,13 @@ pool_count_place (CfutPool *self,
     atomic_fetch_add_explicit (&self->n_ready, sign, memory_order_seq_cst);
 }
 
-gboolean
-cfut_pool_place (CfutPool      *self,
-                 CfutPoolPlace *place,
-                 gint64         key)
+static gboolean
+pool_place_locked (CfutPool      *self,
+                   CfutPoolPlace *place,
+                   gint64         key)
 {
-  gboolean moved;
+  gboolean moved = place->place.index > 0;
 
-  cfut_lock (&self->places_lock, CFUT_LOCK_PLACES);
-  moved = place->place.index > 0;
   if (moved)
     {
       pool_count_place (self, place->place.key, -1);
@@ -53,9 +51,39 @@ cfut_pool_place (CfutPool      *self,
       cfut_heap_insert (&self->heap, &place->place, key);
     }
   pool_count_place (self, key, 1);
+
+  return moved;
+}
+
+gboolean
+cfut_pool_place (CfutPool      *self,
+                 CfutPoolPlace *place,
+                 gint64         key)
+{
+  gboolean moved;
+
+  cfut_lock (&self->places_lock, CFUT_LOCK_PLACES);
+  moved = pool_place_locked (self, place, key);
   cfut_unlock (&self->places_lock, CFUT_LOCK_PLACES);
 
   return moved;
+}
+
+/* Who empties the heap has said so before, so either he finds it or we see that. */
+gboolean
+cfut_pool_try_place (CfutPool      *self,
+                     CfutPoolPlace *place,
+                     gint64         key,
+                     gboolean      *was_placed)
+{
+  gboolean placed;
+
+  cfut_lock (&self->places_lock, CFUT_LOCK_PLACES);
+  placed = place->place.index > 0 || !(pool_word (self) & EMPTIED);
+  *was_placed = placed && pool_place_locked (self, place, key);
+  cfut_unlock (&self->places_lock, CFUT_LOCK_PLACES);
+
+  return placed;
 }
 
 /* FALSE: it did not stand there. Else its reference is the caller's. */

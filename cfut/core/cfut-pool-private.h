@@ -93,13 +93,16 @@ gboolean  cfut_pool_push_placed    (CfutPool            *self,
 gboolean  cfut_pool_place          (CfutPool            *self,
                                     CfutPoolPlace       *place,
                                     gint64               key);
+/* The same for a link that stands in a queue, or in the hands of a worker. FALSE: all that is
+ * pending has been taken out for good, and it is not placed. */
+gboolean  cfut_pool_try_place      (CfutPool            *self,
+                                    CfutPoolPlace       *place,
+                                    gint64               key,
+                                    gboolean            *was_placed);
 gboolean  cfut_pool_unplace        (CfutPool            *self,
                                     CfutPoolPlace       *place);
 gboolean  cfut_pool_is_aside       (CfutPool            *self,
                                     CfutPoolPlace       *place);
-/* After something was placed that had been taken from the queues: whether those have been emptied
- * for good, so that nobody is to find it there. */
-gboolean  cfut_pool_is_emptied     (CfutPool            *self);
 void      cfut_pool_check_ended    (CfutPool            *self);
 void      cfut_pool_notify         (CfutPool            *self);
 void      cfut_pool_count_unqueued (CfutPool            *self);

@@ -168,12 +168,6 @@ cfut_pool_empty (CfutPool *self,
   cfut_pool_drain (self, func);
 }
 
-gboolean
-cfut_pool_is_emptied (CfutPool *self)
-{
-  return (pool_word (self) & EMPTIED) != 0;
-}
-
 static void
 on_gate_open (gpointer data)
 {
