@@ -116,7 +116,7 @@ test_shutdown_lets_nothing_slip_through (void)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed (test_seed ());
 
-  for (guint round = 0; round < 1500; round++)
+  for (guint round = 0; round < 1000; round++)
     {
       g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2 + round % 6);
       CfutFuture *futures[150];
@@ -163,7 +163,7 @@ test_shutdown_against_set_priority (void)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed (test_seed ());
 
-  for (guint round = 0; round < 600; round++)
+  for (guint round = 0; round < 300; round++)
     {
       g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2 + round % 2);
       CfutFuture *futures[60];
