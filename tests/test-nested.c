@@ -649,7 +649,7 @@ look_at_priority (gpointer future)
 static void
 test_nested_wait_for_what_is_resumed (void)
 {
-  for (guint round = 0; round < 600; round++)
+  for (guint round = 0; round < 100; round++)
     {
       g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
       g_autoptr (CfutFuture) paused = NULL;
