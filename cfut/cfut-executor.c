@@ -194,7 +194,7 @@ cfut_executor_block_for_room (CfutExecutor     *self,
 {
   gboolean own = executor_get (self)->engine->runs_here (self);
 
-  if (own && !cfut_pool_begin_wait_own ())
+  if (own && !cfut_pool_begin_wait_own (NULL))
     {
       g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
                            _("No thread of the executor would be left to make room in its queue"));

@@ -50,7 +50,7 @@ future_wait_for_own (CfutFuture  *self,
   if (cfut_task_run_here (self))
     return TRUE;
 
-  if (!cfut_pool_begin_wait_own ())
+  if (!cfut_pool_begin_wait_own (&self->cell))
     {
       g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
                            _("No thread of the executor would be left to run what is waited for"));

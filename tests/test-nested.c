@@ -527,6 +527,47 @@ test_nested_serial_pool_of_two (void)
   assert_ends (executor);
 }
 
+typedef struct {
+  CfutExecutor *executor;
+  TestGate gate;
+} Handover;
+
+static gboolean
+wait_for_gated (CfutTask  *task,
+                gpointer   data,
+                GError   **error)
+{
+  Handover *self = data;
+  g_autoptr (CfutFuture) gated = cfut_executor_submit (self->executor, test_task_pass, &self->gate, NULL);
+
+  return cfut_future_wait (gated, -1, NULL, error);
+}
+
+/* Guarantee 6: who waits for what has just settled is about to wake, and is in nobody else's way who
+ * begins to wait. */
+static void
+test_nested_serial_pool_counts_sleepers (void)
+{
+  for (guint round = 0; round < 200; round++)
+    {
+      g_autoptr (CfutExecutor) executor = new_serial (2);
+      Waiting waiting = { executor, NULL, -1 };
+      Handover handover = { .executor = executor };
+      g_autoptr (CfutFuture) first = NULL;
+      g_autoptr (CfutFuture) next = NULL;
+
+      test_gate_init (&handover.gate);
+      first = cfut_executor_submit (executor, wait_for_gated, &handover, NULL);
+      test_gate_wait_arrived (&handover.gate, 1);
+      next = cfut_executor_submit (executor, wait_for_it, &waiting, NULL);
+      test_gate_open (&handover.gate);
+      test_assert_settles (first, CFUT_STATE_RESOLVED);
+      test_assert_settles (next, CFUT_STATE_RESOLVED);
+      assert_ends (executor);
+      test_gate_clear (&handover.gate);
+    }
+}
+
 /* A wait for oneself is refused wherever it is made. */
 static gboolean
 wait_for_oneself (CfutTask  *task,
@@ -743,6 +784,7 @@ main (int   argc,
   add ("6-two-pools", two_pools);
   add ("6-serial-pool", serial_pool);
   add ("6-serial-pool-of-two", serial_pool_of_two);
+  add ("6-serial-pool-counts-sleepers", serial_pool_counts_sleepers);
   add ("6-wait-for-oneself", wait_for_oneself);
   add ("6-inline-races", inline_races);
   add ("wait-for-what-is-resumed", wait_for_what_is_resumed);

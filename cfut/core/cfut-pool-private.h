@@ -149,7 +149,7 @@ CfutPool *cfut_pool_block          (void);
 void      cfut_pool_unblock        (CfutPool            *self);
 /* This thread will sleep until something of its own pool has run. FALSE: that is for ever, as no
  * other worker is left for it, and the pool may not grow. */
-gboolean  cfut_pool_begin_wait_own (void);
+gboolean  cfut_pool_begin_wait_own (CfutCell            *cell);
 void      cfut_pool_end_wait_own   (void);
 
 G_END_DECLS

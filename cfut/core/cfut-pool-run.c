@@ -364,26 +364,54 @@ cfut_pool_unblock (CfutPool *self)
     worker_count_awake (cfut_thread_get ()->worker);
 }
 
-gboolean
-cfut_pool_begin_wait_own (void)
+/* Without those that have no reason to wait any more, and are about to wake. */
+static guint
+pool_count_waiting_locked (CfutPool *self)
 {
-  CfutPool *self = cfut_pool_get_current ();
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_relaxed);
+  guint n = 0;
 
-  if (self == NULL || atomic_load_explicit (&self->compensate, memory_order_relaxed))
+  for (guint i = 0; i < n_slots; i++)
+    {
+      CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_relaxed);
+
+      if (worker->waits_own && !worker->abandoned &&
+          (worker->awaited == NULL || !cfut_cell_settled (cfut_cell_load (worker->awaited))))
+        n++;
+    }
+
+  return n;
+}
+
+gboolean
+cfut_pool_begin_wait_own (CfutCell *cell)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  gboolean may_wait;
+  CfutPool *self;
+
+  if (worker == NULL || atomic_load_explicit (&worker->pool->compensate, memory_order_relaxed))
     return TRUE;
 
-  if (atomic_fetch_add_explicit (&self->n_waiting, 1, memory_order_seq_cst) + 1 < self->max_workers)
-    return TRUE;
+  self = worker->pool;
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  may_wait = worker->abandoned || pool_count_waiting_locked (self) + 1 < self->max_workers;
+  worker->waits_own = may_wait;
+  worker->awaited = cell;
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
-  atomic_fetch_sub_explicit (&self->n_waiting, 1, memory_order_seq_cst);
-  return FALSE;
+  return may_wait;
 }
 
 void
 cfut_pool_end_wait_own (void)
 {
-  CfutPool *self = cfut_pool_get_current ();
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
 
-  if (self != NULL && !atomic_load_explicit (&self->compensate, memory_order_relaxed))
-    atomic_fetch_sub_explicit (&self->n_waiting, 1, memory_order_seq_cst);
+  if (worker == NULL || atomic_load_explicit (&worker->pool->compensate, memory_order_relaxed))
+    return;
+
+  cfut_lock (&worker->pool->lock, CFUT_LOCK_POOL);
+  worker->waits_own = FALSE;
+  cfut_unlock (&worker->pool->lock, CFUT_LOCK_POOL);
 }

@@ -78,6 +78,8 @@ struct _CfutPoolWorker {
   /* Guarded by the pool's lock */
   gboolean in_use;
   gboolean is_idle;
+  gboolean waits_own;   /* for the pool's own tasks; without compensation only */
+  CfutCell *awaited;    /* (nullable): what settles then */
   CfutPoolWorker *next_idle;
   CfutWaiter waiter;
   CfutTimer timer;     /* armed: owns a reference on the pool */
@@ -100,7 +102,6 @@ struct _CfutPool {
   _Atomic guint n_slots;
   _Atomic gint64 idle_usec;
   _Atomic gboolean compensate;
-  _Atomic guint n_waiting;      /* without compensation: workers that wait for tasks of the pool */
   _Atomic (GError *) error;     /* set once */
   _Atomic (CfutGate *) gate;    /* (nullable): set once; asked before anything is started */
   gatomicrefcount ref_count;
