@@ -87,6 +87,12 @@ cfut_group_model_flush (CfutGroup *self)
 void
 cfut_group_model_show (CfutGroup *self)
 {
-  if (cfut_owner_is_context_here (cfut_group_core_get_owner (self->core)))
-    cfut_group_model_flush (self);
+  GMainContext *borrowed;
+
+  /* A loop that another thread begins to run meanwhile would do the same. */
+  if (cfut_owner_enter_context (cfut_group_core_get_owner (self->core), &borrowed))
+    {
+      cfut_group_model_flush (self);
+      cfut_owner_leave_context (borrowed);
+    }
 }

@@ -362,6 +362,32 @@ test_group_nested_loop_in_items_changed (void)
   g_ptr_array_unref (nested.promises);
 }
 
+static void
+on_items_changed_own (GListModel *model,
+                      guint       position,
+                      guint       n_removed,
+                      guint       n_added,
+                      guint      *n_calls)
+{
+  g_assert_true (g_main_context_is_owner (g_main_context_default ()));
+  (*n_calls)++;
+}
+
+/* Where no loop runs, what shows at once owns the context while it does: a loop that another thread begins to run
+ * then does not show the same at the same time. */
+static void
+test_group_shows_as_owner (void)
+{
+  g_autoptr (CfutGroup) group = cfut_group_new ();
+  g_autoptr (CfutPromise) promise = NULL;
+  guint n_calls = 0;
+
+  g_signal_connect (group, "items-changed", G_CALLBACK (on_items_changed_own), &n_calls);
+  promise = add_promise (group);
+  g_assert_cmpuint (n_calls, ==, 1);
+  g_assert_false (g_main_context_is_owner (g_main_context_default ()));
+}
+
 typedef struct {
   GPtrArray *promises;
   guint64 n_done;         /* as last seen by a handler */
@@ -463,6 +489,7 @@ main (int   argc,
   g_test_add_func ("/cfut/group/handler/nested-loop", test_group_nested_loop);
   g_test_add_func ("/cfut/group/handler/nested-loop-in-items-changed",
                    test_group_nested_loop_in_items_changed);
+  g_test_add_func ("/cfut/group/shows-as-owner-of-the-context", test_group_shows_as_owner);
   g_test_add_func ("/cfut/group/handler/undone-while-notified", test_group_undone_while_notified);
   g_test_add_func ("/cfut/group/handler/undone-at-the-end", test_group_undone_at_the_end);
 

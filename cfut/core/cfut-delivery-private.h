@@ -57,6 +57,10 @@ CfutOwner    *cfut_owner_get_current     (void);
 CfutOwner    *cfut_owner_ref             (CfutOwner       *self);
 void          cfut_owner_unref           (CfutOwner       *self);
 gboolean      cfut_owner_is_context_here (CfutOwner       *self);   /* this thread owns it now */
+/* The same, and until leave no other thread can own it. */
+gboolean      cfut_owner_enter_context   (CfutOwner       *self,
+                                          GMainContext   **borrowed);
+void          cfut_owner_leave_context   (GMainContext    *borrowed);
 gboolean      cfut_owner_is_thread_here  (CfutOwner       *self);   /* this thread is the owner's */
 gboolean      cfut_owner_is_of           (CfutOwner       *self,
                                           CfutDelivery    *delivery);

@@ -299,12 +299,13 @@ cfut_owner_has_seen_loop (CfutOwner *self)
 }
 
 gboolean
-cfut_owner_is_context_here (CfutOwner *self)
+cfut_owner_enter_context (CfutOwner     *self,
+                          GMainContext **borrowed)
 {
-  CfutThread *thread = cfut_thread_get ();
   GMainContext *context;
 
-  if (thread->delivering == self->delivery)
+  *borrowed = NULL;
+  if (cfut_thread_get ()->delivering == self->delivery)
     return TRUE;
 
   context = owner_context_of_thread (self);
@@ -315,7 +316,29 @@ cfut_owner_is_context_here (CfutOwner *self)
   if (!owner_may_borrow_context (self) || !g_main_context_acquire (context))
     return FALSE;
 
-  g_main_context_release (context);
+  *borrowed = g_main_context_ref (context);
+  return TRUE;
+}
+
+void
+cfut_owner_leave_context (GMainContext *borrowed)
+{
+  if (borrowed == NULL)
+    return;
+
+  g_main_context_release (borrowed);
+  g_main_context_unref (borrowed);
+}
+
+gboolean
+cfut_owner_is_context_here (CfutOwner *self)
+{
+  GMainContext *borrowed;
+
+  if (!cfut_owner_enter_context (self, &borrowed))
+    return FALSE;
+
+  cfut_owner_leave_context (borrowed);
   return TRUE;
 }
 
