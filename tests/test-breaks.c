@@ -115,8 +115,8 @@ test_breaks_half_a_push (void)
       atomic_store (&previous->next, &half.link);
 
       test_poll_until (n_completed (pool) == 2);
-      g_assert_cmpint (half.n_ran, ==, 1);
-      g_assert_cmpint (whole.n_ran, ==, 1);
+      g_assert_cmpint (g_atomic_int_get (&half.n_ran), ==, 1);
+      g_assert_cmpint (g_atomic_int_get (&whole.n_ran), ==, 1);
       end_pool (pool);
     }
 }

@@ -66,7 +66,8 @@ gboolean      cfut_owner_is_of           (CfutOwner       *self,
                                           CfutDelivery    *delivery);
 gboolean      cfut_owner_has_seen_loop   (CfutOwner       *self);   /* one has iterated it */
 /* Set once: called before the first iteration of each context, on the loop's thread. */
-void          cfut_delivery_set_loop_func (void           (*func) (CfutDelivery *delivery));
+typedef void (*CfutDeliveryLoopFunc)      (CfutDelivery    *delivery);
+void          cfut_delivery_set_loop_func (CfutDeliveryLoopFunc func);
 void          cfut_owner_push            (CfutOwner       *self,    /* any thread */
                                           CfutItem        *item);
 /* Any thread: @func is called once, on who has the owner's context: from its loop, or by the owner's thread while that is

@@ -274,12 +274,13 @@ delivery_has_work (CfutDelivery *self)
   return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || self->orphans != NULL;
 }
 
-static void (*loop_func) (CfutDelivery *delivery);
+/* Set when the first future is made, while loops may be running. */
+static _Atomic (CfutDeliveryLoopFunc) loop_func;
 
 void
-cfut_delivery_set_loop_func (void (*func) (CfutDelivery *delivery))
+cfut_delivery_set_loop_func (CfutDeliveryLoopFunc func)
 {
-  loop_func = func;
+  atomic_store_explicit (&loop_func, func, memory_order_release);
 }
 
 static gboolean
@@ -292,8 +293,10 @@ main_prepare (GSource *source,
   if (atomic_load_explicit (&self->iterated_by, memory_order_relaxed) != thread &&
       atomic_exchange_explicit (&self->iterated_by, thread, memory_order_seq_cst) == NULL)
     {
-      if (loop_func != NULL)
-        loop_func (self);
+      CfutDeliveryLoopFunc func = atomic_load_explicit (&loop_func, memory_order_acquire);
+
+      if (func != NULL)
+        func (self);
     }
 
   *timeout = -1;
