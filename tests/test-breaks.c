@@ -9,6 +9,8 @@
  *  1  Parking against submitting, with a producer stopped half-way through its push:
  *     01-half-a-push-keeps-the-worker-awake; /cfut/queue/random-halves-against-model.
  *  2  A wake-up between a sleeper's last look and its sleep: 02-wake-between-look-and-sleep.
+ *  3  What a wait runs itself, while another comes to its place in the queue:
+ *     03-presence-popped-while-run-in-a-wait.
  *  4  A ring that overflows when a batch is moved into it: 04-batch-into-a-full-ring; its indexes
  *     that wrap: /cfut/pool/ring-against-model, /cfut/pool/1-ring-owner-against-thieves.
  *  5  A waiter on a stack whose time runs out as it is served: /cfut/future/1-timeouts-against-settling;
@@ -594,6 +596,82 @@ test_breaks_stuck_and_late (void)
   test_gate_clear (&stuck.gate);
 }
 
+typedef struct {
+  CfutExecutor *executor;
+  CfutFuture *nested;
+  GThread *waiter;
+  TestGate gate;
+  TestSem popped;
+  int n_gone;      /* atomic */
+} Stale;
+
+static gboolean
+post_popped (CfutTask  *task,
+             gpointer   data,
+             GError   **error)
+{
+  test_sem_post (&((Stale *) data)->popped);
+  return TRUE;
+}
+
+static gboolean
+run_in_the_wait (CfutTask  *task,
+                 gpointer   data,
+                 GError   **error)
+{
+  Stale *self = data;
+
+  g_assert_true (g_thread_self () == self->waiter);
+  test_gate_open (&self->gate);
+  test_sem_wait (&self->popped);
+  return TRUE;
+}
+
+static gboolean
+submit_nested_and_wait (CfutTask  *task,
+                 gpointer   data,
+                 GError   **error)
+{
+  Stale *self = data;
+  g_autoptr (CfutFuture) behind = NULL;
+
+  self->waiter = g_thread_self ();
+  self->nested = cfut_executor_submit (self->executor, run_in_the_wait, self, NULL);
+  test_watch_gone (self->nested, &self->n_gone);
+  behind = cfut_executor_submit (self->executor, post_popped, self, NULL);
+  return cfut_future_wait (self->nested, -1, NULL, error);
+}
+
+/* 3. What a wait runs itself stays in the queue. While it runs, the other worker comes to it there,
+ * as it comes to what was queued behind it, and drops the queue's reference: the run has one of its
+ * own, and the waiter still has his. */
+static void
+test_breaks_popped_while_run_in_a_wait (void)
+{
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autoptr (CfutFuture) blocker = NULL;
+      g_autoptr (CfutFuture) outer = NULL;
+      Stale self = { .executor = cfut_thread_executor_new (2) };
+
+      test_gate_init (&self.gate);
+      test_sem_init (&self.popped);
+      blocker = cfut_executor_submit (self.executor, test_task_pass, &self.gate, NULL);
+      test_gate_wait_arrived (&self.gate, 1);
+      outer = cfut_executor_submit (self.executor, submit_nested_and_wait, &self, NULL);
+      test_assert_settles (outer, CFUT_STATE_RESOLVED);
+      cfut_executor_shutdown (self.executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
+      test_iterate_ready (NULL);
+      g_assert_cmpint (g_atomic_int_get (&self.n_gone), ==, 0);
+
+      g_object_unref (self.nested);
+      test_iterate_until (NULL, g_atomic_int_get (&self.n_gone) == 1);
+      g_object_unref (self.executor);
+      test_sem_clear (&self.popped);
+      test_gate_clear (&self.gate);
+    }
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -603,6 +681,7 @@ main (int   argc,
 #define add(name, func) g_test_add_func ("/cfut/breaks/" name, test_breaks_##func)
   add ("01-half-a-push-keeps-the-worker-awake", half_a_push);
   add ("02-wake-between-look-and-sleep", wake_between_look_and_sleep);
+  add ("03-presence-popped-while-run-in-a-wait", popped_while_run_in_a_wait);
   add ("04-batch-into-a-full-ring", batch_into_a_full_ring);
   add ("06-one-winner-in-the-queue", one_winner);
   add ("07-submit-when-all-are-blocked", submit_when_all_are_blocked);
