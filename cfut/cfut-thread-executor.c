@@ -14,7 +14,7 @@
  *    it: whoever of them is first settles it, the other lets go.
  * 3. A task that is paused when its turn comes is set aside: it stands among the priorities, at a
  *    time that never comes, until it is resumed or settled.
- * Not here: scheduling. */
+ * Not here: scheduling; what its threads are like (cfut-thread-executor-threads.c). */
 
 #include <glib/gi18n-lib.h>
 
@@ -23,8 +23,7 @@
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
 #include "cfut-post-private.h"
-#include "cfut-thread-executor.h"
-#include "cfut-thread-setup-private.h"
+#include "cfut-thread-executor-private.h"
 
 #define IDLE_USEC (15 * G_USEC_PER_SEC)
 
@@ -45,21 +44,6 @@
  *
  * Since: 1.0
  */
-
-struct _CfutThreadExecutor {
-  CfutExecutor parent_instance;
-
-  /* Immutable once constructed */
-  CfutPool *pool;
-  CfutThreadSetup *setup;  /* the pool's */
-
-  /* Construct only */
-  guint max_workers;
-  gboolean compensate;
-
-  /* Atomic */
-  gint64 idle_timeout_usec;
-};
 
 typedef enum {
   PROP_MAX_WORKERS = 1,
@@ -595,160 +579,4 @@ CfutExecutor *
 cfut_thread_executor_new (guint max_workers)
 {
   return g_object_new (CFUT_TYPE_THREAD_EXECUTOR, "max-workers", max_workers, NULL);
-}
-
-/**
- * cfut_thread_executor_get_n_threads: (get-property n-threads)
- * @self: a thread executor
- *
- * Tells how many threads there are at the moment, idle ones included. May be called on any thread.
- *
- * Returns: the number of threads
- *
- * Since: 1.0
- */
-guint
-cfut_thread_executor_get_n_threads (CfutThreadExecutor *self)
-{
-  CfutPoolCounts counts;
-
-  g_return_val_if_fail (CFUT_IS_THREAD_EXECUTOR (self), 0);
-
-  cfut_pool_get_counts (self->pool, &counts);
-  return counts.n_threads;
-}
-
-/**
- * cfut_thread_executor_get_n_abandoned: (get-property n-abandoned)
- * @self: a thread executor
- *
- * Tells how many threads are stuck in functions whose run deadline has passed. May be called on any
- * thread.
- *
- * Returns: the number of threads
- *
- * Since: 1.0
- */
-guint
-cfut_thread_executor_get_n_abandoned (CfutThreadExecutor *self)
-{
-  CfutPoolCounts counts;
-
-  g_return_val_if_fail (CFUT_IS_THREAD_EXECUTOR (self), 0);
-
-  cfut_pool_get_counts (self->pool, &counts);
-  return counts.n_abandoned;
-}
-
-/**
- * cfut_thread_executor_get_idle_timeout_usec: (get-property idle-timeout-usec)
- * @self: a thread executor
- *
- * Tells after how many microseconds without work a thread goes away. May be called on any thread.
- *
- * Returns: microseconds; negative for never
- *
- * Since: 1.0
- */
-gint64
-cfut_thread_executor_get_idle_timeout_usec (CfutThreadExecutor *self)
-{
-  g_return_val_if_fail (CFUT_IS_THREAD_EXECUTOR (self), 0);
-
-  return __atomic_load_n (&self->idle_timeout_usec, __ATOMIC_RELAXED);
-}
-
-/**
- * cfut_thread_executor_set_idle_timeout_usec: (set-property idle-timeout-usec)
- * @self: a thread executor
- * @timeout_usec: microseconds; negative for never
- *
- * Sets after how long without work a thread goes away. It holds from the next time on that a thread
- * goes to sleep. May be called on any thread, where the notification comes too.
- *
- * Since: 1.0
- */
-void
-cfut_thread_executor_set_idle_timeout_usec (CfutThreadExecutor *self,
-                                            gint64              timeout_usec)
-{
-  gint64 before;
-
-  g_return_if_fail (CFUT_IS_THREAD_EXECUTOR (self));
-
-  timeout_usec = MAX (timeout_usec, -1);
-  before = __atomic_exchange_n (&self->idle_timeout_usec, timeout_usec, __ATOMIC_RELAXED);
-  if (before == timeout_usec)
-    return;
-
-  if (self->pool != NULL)
-    cfut_pool_set_idle (self->pool, timeout_usec);
-  g_object_notify (G_OBJECT (self), "idle-timeout-usec");
-}
-
-/**
- * cfut_thread_executor_dup_thread_name_prefix: (get-property thread-name-prefix)
- * @self: a thread executor
- *
- * Returns what the names of the threads begin with. May be called on any thread.
- *
- * Returns: (transfer full): the prefix
- *
- * Since: 1.0
- */
-char *
-cfut_thread_executor_dup_thread_name_prefix (CfutThreadExecutor *self)
-{
-  g_return_val_if_fail (CFUT_IS_THREAD_EXECUTOR (self), NULL);
-
-  return g_strdup (cfut_thread_setup_get_prefix (self->setup));
-}
-
-/**
- * cfut_thread_executor_set_thread_name_prefix: (set-property thread-name-prefix)
- * @self: a thread executor
- * @prefix: (nullable): the prefix; %NULL for the default
- *
- * Sets what the names of threads begin with that are started from now on. The string is kept for
- * ever. May be called on any thread, where the notification comes too.
- *
- * Since: 1.0
- */
-void
-cfut_thread_executor_set_thread_name_prefix (CfutThreadExecutor *self,
-                                             const char         *prefix)
-{
-  g_return_if_fail (CFUT_IS_THREAD_EXECUTOR (self));
-
-  cfut_thread_setup_set_prefix (self->setup, prefix);
-  g_object_notify (G_OBJECT (self), "thread-name-prefix");
-}
-
-/**
- * cfut_thread_executor_set_initializer:
- * @self: a thread executor
- * @func: (scope notified) (closure user_data) (destroy destroy): what to call
- * @user_data: data for @func
- * @destroy: (nullable): frees @user_data, when no thread of the executor will need it any more;
- *   called on the main context of this call
- *
- * Has a function called on each of the executor's threads before that runs its first task.
- *
- * When it fails, the executor is broken: what is queued, and what is submitted later, is rejected
- * with %CFUT_FUTURE_ERROR_BROKEN and the function's message; what runs on other threads runs to its
- * end. To be called once, before the first submission.
- *
- * Since: 1.0
- */
-void
-cfut_thread_executor_set_initializer (CfutThreadExecutor  *self,
-                                      CfutInitializerFunc  func,
-                                      gpointer             user_data,
-                                      GDestroyNotify       destroy)
-{
-  g_return_if_fail (CFUT_IS_THREAD_EXECUTOR (self));
-  g_return_if_fail (func != NULL);
-  g_return_if_fail (!cfut_thread_setup_has_initializer (self->setup));
-
-  cfut_thread_setup_set_initializer (self->setup, func, user_data, destroy);
 }
