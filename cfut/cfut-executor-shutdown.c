@@ -95,7 +95,8 @@ executor_name_stragglers (CfutExecutor  *self,
  *
  * Takes no more work. What was taken is still run, unless @flags say otherwise: a pause of the
  * executor ends, but not one of single futures, which are still to be resumed or cancelled. May be
- * called again, for example to wait or to cancel after all.
+ * called again, for example to wait or to cancel after all. What is stuck in a function 100
+ * milliseconds after its run deadline has been given up, and is not waited for.
  *
  * Errors: %G_IO_ERROR_TIMED_OUT when the work has not ended in time; the message tells how many
  * tasks still run, and their names as far as they have any; the executor stays shut down.

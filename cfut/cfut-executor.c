@@ -437,6 +437,71 @@ executor_refuse_forked (CfutTaskFunc    func,
   return CFUT_FUTURE (task);
 }
 
+/* Ends the wait of a submission when its future settles first: by its deadline, its cancellable, its group. */
+typedef struct {
+  CfutNode node;
+  gatomicrefcount ref_count;
+  GCancellable *ended;
+} EnterWatch;
+
+static void
+enter_watch_unref (EnterWatch *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_object_unref (self->ended);
+  g_free (self);
+}
+
+static void
+enter_watch_settled (CfutNode   *node,
+                     CfutFuture *future,
+                     CfutState   state)
+{
+  EnterWatch *self = (EnterWatch *) node;
+
+  g_cancellable_cancel (self->ended);
+  enter_watch_unref (self);
+}
+
+static const CfutNodeClass enter_watch_class = {
+  .kind = CFUT_NODE_INTERNAL,
+  .settled = enter_watch_settled,
+};
+
+static CfutRoomOutcome
+executor_wait_to_enter (CfutExecutor  *self,
+                        CfutRoom      *room,
+                        CfutFuture    *future,
+                        guint64        size,
+                        GError       **error)
+{
+  CfutRoomOutcome outcome = CFUT_ROOM_CANCELLED;
+  EnterWatch *watch = g_new0 (EnterWatch, 1);
+
+  /* One reference is ours, one the node's. */
+  watch->node.klass = &enter_watch_class;
+  watch->ended = g_cancellable_new ();
+  g_atomic_ref_count_init (&watch->ref_count);
+  g_atomic_ref_count_inc (&watch->ref_count);
+
+  if (!cfut_future_add_node (future, &watch->node))
+    {
+      enter_watch_unref (watch);
+    }
+  else
+    {
+      cfut_executor_block_for_room (self, room, size, TRUE, CFUT_NO_DEADLINE, watch->ended, &outcome,
+                                    error);
+      if (cfut_future_remove_node (future, &watch->node))
+        enter_watch_unref (watch);
+    }
+  enter_watch_unref (watch);
+
+  return outcome;
+}
+
 /* With a limit on what waits: FALSE if there is no room, and the task is settled by that. */
 static gboolean
 executor_enter (CfutExecutor *self,
@@ -445,31 +510,28 @@ executor_enter (CfutExecutor *self,
 {
   CfutFuture *future = CFUT_FUTURE (task);
   CfutRoom *room = atomic_load_explicit (&executor_get (self)->room, memory_order_acquire);
-  CfutRoomOutcome outcome = CFUT_ROOM_OPEN;
   guint64 size = request != NULL ? request->size : 0;
+  gboolean waits = request != NULL && request->when_full == CFUT_WHEN_FULL_BLOCK;
+  gboolean entered;
   GError *error = NULL;
 
   if (room == NULL)
     return TRUE;
 
-  if (!cfut_room_try_enter (room, size))
-    {
-      if (request == NULL || request->when_full == CFUT_WHEN_FULL_REJECT)
-        error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_QUEUE_FULL,
-                                     _("The executor's queue is full"));
-      else
-        cfut_executor_block_for_room (self, room, size, TRUE, CFUT_NO_DEADLINE,
-                                      request->cancellable, &outcome, &error);
-    }
+  entered = cfut_room_try_enter (room, size);
+  if (!entered && waits)
+    entered = executor_wait_to_enter (self, room, future, size, &error) == CFUT_ROOM_OPEN;
+  else if (!entered)
+    error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_QUEUE_FULL,
+                                 _("The executor's queue is full"));
 
+  /* It leaves when it is settled, be it at once. A room that is closed may let in or not: what counts is why. */
+  if (entered)
+    cfut_task_enter_room (task, room, size);
+  if (error == NULL && cfut_executor_is_shut_down (self))
+    error = cfut_executor_shut_down_error ();
   if (error != NULL)
     cfut_future_reject_pending (future, error);
-  else if (outcome == CFUT_ROOM_OPEN)
-    cfut_task_enter_room (task, room, size);
-  else if (outcome == CFUT_ROOM_CANCELLED)
-    cfut_future_cancel (future);
-  else if (outcome == CFUT_ROOM_TIMED_OUT)
-    cfut_future_reject_pending (future, cfut_task_not_started_error ());
 
   return !cfut_future_is_settled (future);
 }

@@ -182,7 +182,10 @@ cfut_post_run (CfutPoolEntry *entry)
   if (G_UNLIKELY (run.is_entered))
     cfut_pool_leave_run (&run.run);
 
-  if (!success || error != NULL)
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
+      cfut_future_cancel_requested (&task->parent_instance))
+    g_clear_error (&error);
+  else if (!success || error != NULL)
     report_failure (self, error);
 
   if (shared_task != NULL)

@@ -36,6 +36,7 @@ struct _CfutWork {
   gatomicrefcount ref_count;   /* of whoever may still run it */
   gatomicrefcount hold_count;  /* of its memory: one for all of these, one for the node */
   _Atomic gboolean used;
+  _Atomic gboolean ran;        /* its function was called, or is to be */
 
   /* Immutable */
   CfutWorkLog *log;
@@ -160,7 +161,7 @@ on_settled (CfutNode   *node,
     log->works = self->next;
   if (self->next != NULL)
     self->next->prev = self->prev;
-  if (atomic_load_explicit (&self->used, memory_order_relaxed) && state != CFUT_STATE_CANCELLED)
+  if (atomic_load_explicit (&self->ran, memory_order_relaxed) && state != CFUT_STATE_CANCELLED)
     log->n_completed++;
   cfut_unlock (&log->lock, CFUT_LOCK_LOG);
 
@@ -295,6 +296,7 @@ cfut_work_run (CfutWork *self)
   if (atomic_exchange_explicit (&self->used, TRUE, memory_order_relaxed))
     return FALSE;
 
+  atomic_store_explicit (&self->ran, TRUE, memory_order_relaxed);
   cfut_work_ref (self);
   thread->serving = self->log;
   ran = cfut_task_run (g_object_ref (self->task), 0);

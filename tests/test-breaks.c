@@ -483,7 +483,7 @@ test_breaks_dropped_by_its_own_task (void)
 {
   for (guint i = 0; i < 50; i++)
     {
-      CfutExecutor *executor = cfut_thread_executor_new (1 + i % 2);
+      CfutExecutor *executor = cfut_thread_executor_new (1);
       g_autoptr (CfutFuture) future = NULL;
       g_autoptr (CfutFuture) after = NULL;
       g_autoptr (CfutFuture) blocker = NULL;

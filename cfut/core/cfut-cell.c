@@ -312,8 +312,8 @@ cfut_cell_open (CfutCell *cell)
 }
 
 /* Gives one reference to the delivery queue. TRUE: the caller pushes the item; FALSE: it stands
- * there already, and the reference goes with it. @full: it could not be counted; the last number is
- * left for settling, which happens once and cannot fail. */
+ * there already, and the reference goes with it. @full: it could not be counted; the last two
+ * numbers are left for settling, and for a place that is given up with it, which happen once and cannot fail. */
 gboolean
 cfut_cell_hand_over (CfutCell *cell,
                      gboolean *full)
@@ -324,7 +324,7 @@ cfut_cell_hand_over (CfutCell *cell,
   do
     {
       if ((word & CFUT_CELL_SCHEDULED) &&
-          (word >> CFUT_CELL_RELEASE_SHIFT) >= CFUT_CELL_RELEASE_MAX - 1)
+          (word >> CFUT_CELL_RELEASE_SHIFT) >= CFUT_CELL_RELEASE_MAX - 2)
         {
           *full = TRUE;
           return FALSE;

@@ -19,6 +19,8 @@ typedef struct _CfutPoolRun CfutPoolRun;
 
 /* More threads than that are never made, those included that stand in for blocked ones. */
 #define CFUT_POOL_MAX_WORKERS 4095
+/* Nor are more replaced that are stuck. */
+#define CFUT_POOL_MAX_ABANDONED 1024
 
 /* A key that no clock reaches: set aside. */
 #define CFUT_POOL_NEVER G_MAXINT64

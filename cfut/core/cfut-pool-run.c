@@ -239,16 +239,20 @@ static void
 pool_abandon_worker (CfutPool       *self,
                      CfutPoolWorker *worker)
 {
+  gboolean abandoned;
+
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
-  if (!worker->abandoned)
+  if (!worker->abandoned && self->n_abandoned < CFUT_POOL_MAX_ABANDONED)
     {
       atomic_store_explicit (&worker->abandoned, TRUE, memory_order_seq_cst);
       self->n_abandoned++;
       atomic_fetch_sub_explicit (&self->word, ONE_LIVE, memory_order_seq_cst);
     }
+  abandoned = worker->abandoned;
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
-  worker_count_awake (worker);
+  if (abandoned)
+    worker_count_awake (worker);
 }
 
 /* TRUE: it ran here. */

@@ -196,10 +196,13 @@ cfut_pool_get_gate (CfutPool *self,
   return gate;
 }
 
-static __thread struct {
+typedef struct {
   CfutPool *pool;
   const GError *error;
-} failing;
+} PoolFailure;
+
+/* A callback of what fails may make another pool fail. */
+static __thread PoolFailure failing;
 
 static void
 fail_link (CfutLink *link)
@@ -211,9 +214,11 @@ static void
 pool_fail_all (CfutPool     *self,
                const GError *error)
 {
-  failing.pool = self;
-  failing.error = error;
+  PoolFailure outer = failing;
+
+  failing = (PoolFailure) { self, error };
   cfut_pool_drain (self, fail_link);
+  failing = outer;
 }
 
 /* The first error stands. No more tasks are started; what runs, runs on. */
@@ -367,7 +372,8 @@ cfut_pool_new (const CfutPoolClass *klass,
   self->data = data;
   self->data_free = data_free;
   /* Room for those that stand in for others. */
-  self->slots = g_new0 (_Atomic (CfutPoolWorker *), CFUT_POOL_MAX_WORKERS);
+  self->slots = g_new0 (_Atomic (CfutPoolWorker *),
+                        CFUT_POOL_MAX_WORKERS + CFUT_POOL_MAX_ABANDONED);
 
   self->handle = g_new0 (PoolHandle, 1);
   g_atomic_ref_count_init (&self->handle->ref_count);
