@@ -187,10 +187,11 @@ install_properties (GObjectClass *object_class)
    * lies outside is taken for the nearest of these.
    *
    * Of the tasks that wait, an executor starts the most urgent ones first, and among equals the one
-   * that was submitted first, roughly. Nothing is interrupted for them. Nothing starves either: a
-   * task of a priority p above 0 is treated like one of default priority after it has waited for
-   * p times 100 milliseconds, and of eight tasks that a busy executor starts at least one is of
-   * default priority, as long as there are any.
+   * that was submitted first, roughly. Nothing is interrupted for them. Nothing starves either: each
+   * step of priority counts as much as 100 milliseconds of waiting, so that a task of priority 5
+   * comes before one of priority 2 that was submitted more than 300 milliseconds after it, and is
+   * as good as one of default priority after 500; and of eight tasks that a busy executor starts at
+   * least one is of default priority, as long as there are any.
    *
    * The default is the cheapest one. A priority has no effect in executors that keep no queue of
    * their own.
