@@ -406,6 +406,65 @@ test_group_stress (void)
   test_iterate_ready (NULL);
 }
 
+typedef struct {
+  CfutPromise *promise;
+  GCancellable *cancellable;
+} Meeting;
+
+/* After the handler by which next wakes up, which then waits until this one has returned. */
+static void
+on_cancelled_settle (GCancellable *cancellable,
+                     Meeting      *meeting)
+{
+  /* Time enough to wake up; whichever comes first, nothing is lost. */
+  test_burn (2000);
+  cfut_promise_resolve (meeting->promise, NULL);
+}
+
+static gpointer
+cancel_meeting (gpointer data)
+{
+  Meeting *meeting = data;
+
+  /* Time enough to fall asleep. */
+  test_burn (2000);
+  g_cancellable_cancel (meeting->cancellable);
+  return NULL;
+}
+
+/* A next that was cancelled finds that it was served, before it could withdraw: it gives the future,
+ * or leaves it for the next call, and never loses it. */
+static void
+test_group_served_while_withdrawing (void)
+{
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autoptr (CfutGroup) group = cfut_group_new ();
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (CfutPromise) promise = add_promise (group);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (CfutFuture) future = NULL;
+      Meeting meeting = { promise, cancellable };
+      GThread *thread;
+
+      g_signal_connect_after (cancellable, "cancelled", G_CALLBACK (on_cancelled_settle), &meeting);
+      thread = g_thread_new ("cancel", cancel_meeting, &meeting);
+      future = cfut_group_next (group, -1, cancellable, &error);
+      g_thread_join (thread);
+      if (future == NULL)
+        {
+          g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+          future = cfut_group_next (group, TEST_DEADLINE_USEC, NULL, NULL);
+        }
+      else
+        {
+          g_assert_no_error (error);
+        }
+      g_assert_true (future == cfut_promise_get_future (promise));
+    }
+  test_iterate_ready (NULL);
+}
+
 /* A hundred thousand, in a loop and without: each announced once, all-done once, and little is
  * emitted besides. */
 static void
@@ -452,6 +511,8 @@ main (int   argc,
   g_test_add_func ("/cfut/group/loop-comes-late", test_group_loop_comes_late);
   g_test_add_func ("/cfut/group/context-gone", test_group_context_gone);
   g_test_add_func ("/cfut/group/stress", test_group_stress);
+  g_test_add_func ("/cfut/group/next/served-while-withdrawing",
+                   test_group_served_while_withdrawing);
   g_test_add_func ("/cfut/group/many", test_group_many);
 
   return g_test_run ();
