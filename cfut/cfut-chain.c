@@ -10,18 +10,18 @@
  *              --> settles like it                       --> rejected              '--> settles
  *                                                                                       like it
  *
- * Threads: made, cancelled and dropped on any; the function and the release of its data on the owner's
- *   context. What only passes an outcome on happens on the settling thread.
- * Locks: the chain's cell lock guards `upstream`, `linked`, and what tells a thread that waits. Under it that
- *   thread is woken, nothing else.
- * Owns: `upstream`, the future it waits for at the moment, whose node holds the chain in turn: this circle
- *   is broken when that settles, or the chain is cancelled. The item's presence in the queue has the
- *   node's reference.
+ * Threads: made, cancelled and dropped on any; the function and the release of its data on the
+ *   owner's context. What only passes an outcome on happens on the settling thread.
+ * Locks: the chain's cell lock guards `upstream`, `linked`, and what tells a thread that waits.
+ *   Under it that thread is woken, nothing else.
+ * Owns: `upstream`, the future it waits for at the moment, whose node holds the chain in turn: this
+ *   circle is broken when that settles, or the chain is cancelled. The item's presence in the queue
+ *   has the node's reference.
  * Invariants:
  * 1. Whoever takes `upstream` out acts on it; the others find nothing.
  * 2. A node is taken out of a list only when `linked` says that it was put there.
- * 3. The function is taken out by who calls it, and it is called on a chain that has not settled only. Its
- *    data goes after that call, or with the settled chain.
+ * 3. The function is taken out by who calls it, and it is called on a chain that has not settled
+ *    only. Its data goes after that call, or with the settled chain.
  * 4. A chain is PENDING until it settles, so that cancelling it takes effect at once.
  * Not here: rows of chains without an end on the stack (cfut-follow.c); waits that call functions
  *   (cfut-help.c). */
@@ -342,7 +342,8 @@ chain_run (CfutChainFuture *self)
   chain_conclude (self, inner, error);
 }
 
-/* The thread that waits for it calls its function while it reaps; where another wait reaps, a loop is to. */
+/* The thread that waits for it calls its function while it reaps; where another wait reaps, a loop
+ * is to. */
 static gboolean
 chain_is_helped (CfutChainFuture *self)
 {
@@ -555,28 +556,30 @@ chain_new (CfutFuture     *upstream,
  * @self: a future
  * @func: (scope notified) (closure user_data) (destroy destroy): what to do with the value
  * @user_data: data for @func
- * @destroy: (nullable): frees @user_data; called once, on the main context that @func belongs to, also when
- *   that is not called
+ * @destroy: (nullable): frees @user_data; called once, on the main context that @func belongs to,
+ *   also when that is not called
  *
  * Goes on with the value of a future: what is known as `then` elsewhere.
  *
- * When @self is resolved, @func is called with it, and returns the next future; the new future, which
- * this call returns, settles like that one, whenever it does. @func may return @self itself, or another that has
- * settled. When @self is rejected or cancelled, @func is not called and the new future settles like @self.
+ * When @self is resolved, @func is called with it, and returns the next future; the new future,
+ * which this call returns, settles like that one, whenever it does. @func may return @self itself,
+ * or another that has settled. When @self is rejected or cancelled, @func is not called and the new
+ * future settles like @self.
  *
- * @func is called on the main context of the caller, who owns the new future: the thread-default one of
- * this call. It is called after the callbacks of @self there, and also when the new future was dropped. If that
- * main context goes away before, the new future is rejected with %CFUT_FUTURE_ERROR_ABANDONED and
- * @destroy is called on the default main context.
+ * @func is called on the main context of the caller, who owns the new future: the thread-default
+ * one of this call. It is called after the callbacks of @self there, and also when the new future
+ * was dropped. If that main context goes away before, the new future is rejected with
+ * %CFUT_FUTURE_ERROR_ABANDONED and @destroy is called on the default main context.
  *
- * A thread that blocks in [method@Cfut.Future.wait], in one of the results, or in a wait of a group, for the new
- * future or for what hangs on it calls @func itself, inside that wait, if the main context is its own to run; so
- * programs without a main loop can use chains. Other waits do so only where another thread is blocked for the new
- * future: a task's chains belong to who submitted it, and a task that waits for one of them waits for that
- * thread, which may in turn wait for the task.
+ * A thread that blocks in [method@Cfut.Future.wait], in one of the results, or in a wait of a
+ * group, for the new future or for what hangs on it calls @func itself, inside that wait, if the
+ * main context is its own to run; so programs without a main loop can use chains. Other waits do so
+ * only where another thread is blocked for the new future: a task's chains belong to who submitted
+ * it, and a task that waits for one of them waits for that thread, which may in turn wait for the
+ * task.
  *
- * Cancelling the new future takes effect at once, and cancels what it waits for: @self, or later the future that
- * @func returned.
+ * Cancelling the new future takes effect at once, and cancels what it waits for: @self, or later
+ * the future that @func returned.
  *
  * The failure of @self counts as seen: it is the new future's now. May be called on any thread.
  *
@@ -609,9 +612,9 @@ cfut_future_chain (CfutFuture     *self,
  *
  * Goes on where a future fails: what is known as `catch` elsewhere.
  *
- * Like [method@Cfut.Future.chain], but @func is called when @self is rejected or cancelled; when it is resolved
- * the new future is resolved with the same value. To let a failure stand, @func returns @self, with
- * a reference.
+ * Like [method@Cfut.Future.chain], but @func is called when @self is rejected or cancelled; when it
+ * is resolved the new future is resolved with the same value. To let a failure stand, @func returns
+ * @self, with a reference.
  *
  * Returns: (transfer full): a new future
  *
@@ -638,8 +641,8 @@ cfut_future_recover (CfutFuture     *self,
  *
  * Goes on with a future however it settles: what is known as `finally` elsewhere.
  *
- * Like [method@Cfut.Future.chain], but @func is called in any case. To pass the outcome on, @func returns
- * @self, with a reference.
+ * Like [method@Cfut.Future.chain], but @func is called in any case. To pass the outcome on, @func
+ * returns @self, with a reference.
  *
  * Returns: (transfer full): a new future
  *

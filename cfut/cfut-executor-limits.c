@@ -370,7 +370,8 @@ cfut_executor_wait_ready_async (CfutExecutor        *self,
 
   if (cfut_is_forked_child ())
     {
-      g_task_report_error (self, callback, user_data, cfut_executor_wait_ready_async, cfut_fork_error ());
+      g_task_report_error (self, callback, user_data, cfut_executor_wait_ready_async,
+                           cfut_fork_error ());
       return;
     }
 
@@ -493,9 +494,9 @@ executor_set_paused (CfutExecutor *self,
  * cfut_executor_pause:
  * @self: an executor
  *
- * Starts no more tasks until [method@Cfut.Executor.resume]. What runs goes on; tasks are still taken, and can be
- * cancelled. An executor that is dropped or shut down is resumed by that; one that was shut down is not paused any
- * more. May be called on any thread.
+ * Starts no more tasks until [method@Cfut.Executor.resume]. What runs goes on; tasks are still
+ * taken, and can be cancelled. An executor that is dropped or shut down is resumed by that; one
+ * that was shut down is not paused any more. May be called on any thread.
  *
  * Since: 1.0
  */

@@ -18,7 +18,7 @@ struct _CfutGroup {
   /* The owner's context only */
   int emitting_depth;       /* g_main_depth () of the items-changed that goes on; -1: none does */
   CfutGroupStatus notified; /* what was last notified */
-  guint doubtful;           /* bits by property: notified, but a handler may have seen something else */
+  guint doubtful;           /* bits by property: notified, perhaps with something else seen */
   gint64 notified_usec;
 };
 

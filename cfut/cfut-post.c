@@ -13,7 +13,8 @@
  * Owns: the function's data, which is freed on the context of the submission.
  * Invariants:
  * 1. A thread's task is running, with the owner of the post that runs, and without one in between.
- * 2. Others can reach a post that runs only where it has asked for its cancellable: the rest do not pay for that.
+ * 2. Others can reach a post that runs only where it has asked for its cancellable: the rest do not
+ *    pay for that.
  * Not here: queues. */
 
 #include <string.h>
@@ -146,7 +147,8 @@ report_failure (CfutPost *self,
   g_error_free (error);
 }
 
-/* On the thread where @task runs: if it is a post's, who asks all that runs to stop finds it from here on. */
+/* On the thread where @task runs: if it is a post's, who asks all that runs to stop finds it from
+ * here on. */
 void
 cfut_post_show (CfutTask *task)
 {

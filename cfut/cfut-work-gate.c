@@ -4,22 +4,24 @@
 
 /* The work of a derived executor that a pause or a rate limit holds back.
  *
- * The gate may open on any thread, the timers' for one. `execute` may be code of a language that runs on one thread
- * only, so it is called on the context that the work belongs to: its submitter's. It is called as chains' functions are
- * that others wait for: in a loop, or by that thread inside whatever wait of the library's it is blocked in.
+ * The gate may open on any thread, the timers' for one. `execute` may be code of a language that
+ * runs on one thread only, so it is called on the context that the work belongs to: its
+ * submitter's. It is called as chains' functions are that others wait for: in a loop, or by that
+ * thread inside whatever wait of the library's it is blocked in.
  *
  * Threads: any. Work that is not held back is executed on the thread that submits it.
  * Locks: one, of the rank of the work log's, which is not taken under it; the gate's lock may be.
- * Owns: the work that is held, and a reference on the executor while there is any and no pause: an executor that
- *   is dropped finishes what it took. It goes back on the context where the gate was made. So does the one of a call
- *   that is under way.
+ * Owns: the work that is held, and a reference on the executor while there is any and no pause: an
+ *   executor that is dropped finishes what it took. It goes back on the context where the gate was
+ *   made. So does the one of a call that is under way.
  * Invariants:
  * 1. Work is executed in the order of its submission, by one thread at a time; what has settled is
  *    skipped.
  * 2. When the gate opens while a thread is at it, that thread asks the gate once more.
- * 3. There is held work without a reference on the executor only during a pause, or while a thread that has one
- *    of its own is at it.
- * 4. A thread that leaves work to another has a call under way to it, or was turned away by the gate.
+ * 3. There is held work without a reference on the executor only during a pause, or while a thread
+ *    that has one of its own is at it.
+ * 4. A thread that leaves work to another has a call under way to it, or was turned away by the
+ *    gate.
  * Not here: when the gate is open (core/cfut-gate.c). */
 
 #include "core/cfut-delivery-private.h"
@@ -79,7 +81,8 @@ static void work_gate_drain (CfutWorkGate *self,
                              CfutWork     *own,
                              CfutOwner    *orphan);
 
-/* On the owner of the work that was the first, or, where its context is gone, on the default one. */
+/* On the owner of the work that was the first, or, where its context is gone, on the default
+ * one. */
 static void
 work_gate_called (gpointer        data,
                   CfutDeliverMode mode)
@@ -147,7 +150,8 @@ work_gate_hold_locked (CfutWorkGate *self)
   return lets_go;
 }
 
-/* @own was just submitted by this thread; the context of @orphan is gone, and this is who acts for it. */
+/* @own was just submitted by this thread; the context of @orphan is gone, and this is who acts for
+ *   it. */
 static void
 work_gate_drain (CfutWorkGate *self,
                  CfutWork     *own,
@@ -173,7 +177,8 @@ work_gate_drain (CfutWorkGate *self,
   do
     {
       self->again = FALSE;
-      while (!g_queue_is_empty (&self->works) && work_gate_execute_one_locked (self, &own, orphan, &theirs))
+      while (!g_queue_is_empty (&self->works) &&
+             work_gate_execute_one_locked (self, &own, orphan, &theirs))
         ;
     }
   while (self->again);

@@ -70,10 +70,11 @@ typedef void (*CfutDeliveryLoopFunc)      (CfutDelivery    *delivery);
 void          cfut_delivery_set_loop_func (CfutDeliveryLoopFunc func);
 void          cfut_owner_push            (CfutOwner       *self,    /* any thread */
                                           CfutItem        *item);
-/* Any thread: @func is called once, on who has the owner's context: from its loop, or by the owner's thread while that is
- * blocked in a wait. With ORPHAN when the context is gone. */
+/* Any thread: @func is called once, on who has the owner's context: from its loop, or by the
+ * owner's thread while that is blocked in a wait. With ORPHAN when the context is gone. */
 void          cfut_owner_want            (CfutOwner       *self,
-                                          void           (*func) (gpointer data, CfutDeliverMode mode),
+                                          void           (*func) (gpointer        data,
+                                                                  CfutDeliverMode mode),
                                           gpointer         data);
 void          cfut_owner_serve_wanted    (CfutOwner       *self,    /* on who owns the context */
                                           CfutDeliverMode  mode);

@@ -2,18 +2,20 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Calls that a thread makes for others: on its context, in a loop or while it is blocked in a wait of the library's.
+/* Calls that a thread makes for others: on its context, in a loop or while it is blocked in a wait
+ * of the library's.
  *
- *   want --> the owner's queue of what is wanted --(blocked, in a loop's callback too)--> called
- *        \-> the delivery queue ------------------(a loop)------------------------------> called, if it was not
+ *   want --> the owner's queue of what is wanted --(blocked, in a loop's callback too)--> called,
+ *        \-> the delivery queue ------------------(a loop)------------------------------>  once
  *
- * Threads: want on any. The call is made on the owner's thread, or on who iterates the context; where both are gone, on
- *   who takes care of the default context.
+ * Threads: want on any. The call is made on the owner's thread, or on who iterates the context;
+ *   where both are gone, on who takes care of the default context.
  * Locks: none.
  * Owns: a want stands in both queues, with a reference of each.
  * Invariants:
  * 1. Each is called once.
- * 2. Nothing is called where a thread only reaps in passing, as in a submission: it may hold locks of its own.
+ * 2. Nothing is called where a thread only reaps in passing, as in a submission: it may hold locks
+ *    of its own.
  * Not here: when a blocked thread looks (cfut-owner.c). */
 
 #include "core/cfut-delivery-struct-private.h"
@@ -53,7 +55,8 @@ static const CfutItemClass want_class = {
   .deliver = want_call,
 };
 
-/* The owner's thread makes the call in its next wait, unless it is gone: then this one is blocked. */
+/* The owner's thread makes the call in its next wait, unless it is gone: then this one is
+ * blocked. */
 static gboolean
 want_deliver (CfutItem        *item,
               CfutDeliverMode  mode)
