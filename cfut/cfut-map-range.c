@@ -163,6 +163,9 @@ range_settle (MapRange *self)
     }
   else
     {
+      /* The time of one that had only just been given to a thread may have been up. */
+      if (n_done < self->total && error == NULL && !cfut_future_cancel_requested (future))
+        error = g_steal_pointer (&start_error);
       if (n_done < self->total && error == NULL)
         error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The task was cancelled"));
       cfut_future_report_progress (future, n_done, self->total);
@@ -313,7 +316,8 @@ runner_run (CfutTask  *runner,
   atomic_store_explicit (&self->started, TRUE, memory_order_relaxed);
   if (cfut_future_start (future) || !cfut_future_is_settled (future))
     {
-      /* The one future in place of the runner. */
+      /* The one future in place of the runner, whose deadlines count. */
+      run.deadline_usec = 0;
       cfut_pool_enter_run (&run, G_OBJECT (future));
       thread->running_task = range->task;
       range_work (range, CFUT_FUTURE (runner));
