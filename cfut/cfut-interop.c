@@ -101,7 +101,7 @@ on_ready (GObject      *source,
 }
 
 /**
- * cfut_future_new_async:
+ * cfut_future_from_async:
  * @source: (type GObject.Object) (nullable): the object that the operation belongs to, for @start
  * @start: (scope call) (closure user_data): starts the operation; called once, before this returns
  * @finish: (scope notified) (closure user_data) (destroy destroy): ends the operation
@@ -129,7 +129,7 @@ on_ready (GObject      *source,
  *   return bytes != NULL && cfut_promise_resolve_bytes (promise, bytes);
  * }
  *
- * future = cfut_future_new_async (file, load_start, load_finish, NULL, NULL);
+ * future = cfut_future_from_async (file, load_start, load_finish, NULL, NULL);
  * ]|
  *
  * The future is running at once. Cancelling it cancels the operation's [class@Gio.Cancellable];
@@ -145,11 +145,11 @@ on_ready (GObject      *source,
  * Since: 1.0
  */
 CfutFuture *
-cfut_future_new_async (gpointer       source,
-                       CfutAsyncFunc  start,
-                       CfutFinishFunc finish,
-                       gpointer       user_data,
-                       GDestroyNotify destroy)
+cfut_future_from_async (gpointer       source,
+                        CfutAsyncFunc  start,
+                        CfutFinishFunc finish,
+                        gpointer       user_data,
+                        GDestroyNotify destroy)
 {
   Operation *operation;
   CfutFuture *future;
@@ -214,7 +214,7 @@ pass_cancel (GCancellable *cancellable,
 }
 
 /**
- * cfut_future_new_for_task:
+ * cfut_future_from_task:
  * @task: an operation
  * @finish: (nullable) (scope notified) (closure user_data) (destroy destroy): reads the result of
  *   @task; %NULL to leave it to the callback that @task was made with
@@ -241,10 +241,10 @@ pass_cancel (GCancellable *cancellable,
  * Since: 1.0
  */
 CfutFuture *
-cfut_future_new_for_task (GTask          *task,
-                          CfutFinishFunc  finish,
-                          gpointer        user_data,
-                          GDestroyNotify  destroy)
+cfut_future_from_task (GTask          *task,
+                       CfutFinishFunc  finish,
+                       gpointer        user_data,
+                       GDestroyNotify  destroy)
 {
   Operation *operation;
   CfutFuture *future;

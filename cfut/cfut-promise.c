@@ -427,7 +427,7 @@ cfut_promise_get_cancellable (CfutPromise *self)
 }
 
 /**
- * cfut_future_new_resolved: (constructor)
+ * cfut_future_from_value:
  * @value: (nullable): the result; %NULL or an unset value for "no value"
  *
  * Makes a future that is resolved already, for example for a function of [method@Cfut.Future.chain]
@@ -438,7 +438,7 @@ cfut_promise_get_cancellable (CfutPromise *self)
  * Since: 1.0
  */
 CfutFuture *
-cfut_future_new_resolved (const GValue *value)
+cfut_future_from_value (const GValue *value)
 {
   CfutFuture *self;
   GValue copy = G_VALUE_INIT;
@@ -454,7 +454,7 @@ cfut_future_new_resolved (const GValue *value)
 }
 
 /**
- * cfut_future_new_rejected: (constructor)
+ * cfut_future_from_error:
  * @error: the error
  *
  * Makes a future that is rejected already.
@@ -464,7 +464,7 @@ cfut_future_new_resolved (const GValue *value)
  * Since: 1.0
  */
 CfutFuture *
-cfut_future_new_rejected (const GError *error)
+cfut_future_from_error (const GError *error)
 {
   CfutFuture *self;
 

@@ -61,8 +61,8 @@ CFUT_AVAILABLE_IN_1_0
 GCancellable *cfut_promise_get_cancellable (CfutPromise *self);
 
 CFUT_AVAILABLE_IN_1_0
-CfutFuture *cfut_future_new_resolved (const GValue *value);
+CfutFuture *cfut_future_from_value (const GValue *value);
 CFUT_AVAILABLE_IN_1_0
-CfutFuture *cfut_future_new_rejected (const GError *error);
+CfutFuture *cfut_future_from_error (const GError *error);
 
 G_END_DECLS

@@ -79,8 +79,8 @@ test_interop_async_settles (void)
     {
       Operation operation = { NULL, };
       g_autoptr (CfutFuture) future =
-        cfut_future_new_async (i % 2 ? source : NULL, operation_start, operation_finish, &operation,
-                               operation_destroy);
+        cfut_future_from_async (i % 2 ? source : NULL, operation_start, operation_finish, &operation,
+                                operation_destroy);
       g_autoptr (GError) error = NULL;
 
       g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_RUNNING);
@@ -116,7 +116,7 @@ test_interop_async_cancel_asks (void)
     {
       Operation operation = { NULL, };
       g_autoptr (CfutFuture) future =
-        cfut_future_new_async (NULL, operation_start, operation_finish, &operation, operation_destroy);
+        cfut_future_from_async (NULL, operation_start, operation_finish, &operation, operation_destroy);
       GCancellable *cancellable = g_task_get_cancellable (operation.task);
 
       g_assert_false (g_cancellable_is_cancelled (cancellable));
@@ -137,7 +137,7 @@ test_interop_async_cancelled_by_itself (void)
 {
   Operation operation = { NULL, };
   g_autoptr (CfutFuture) future =
-    cfut_future_new_async (NULL, operation_start, operation_finish, &operation, operation_destroy);
+    cfut_future_from_async (NULL, operation_start, operation_finish, &operation, operation_destroy);
 
   g_task_return_new_error (operation.task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "by itself");
   g_clear_object (&operation.task);
@@ -152,7 +152,7 @@ test_interop_async_dropped (void)
   Operation operation = { NULL, };
   int n_gone = 0;
   CfutFuture *future =
-    cfut_future_new_async (NULL, operation_start, operation_finish, &operation, operation_destroy);
+    cfut_future_from_async (NULL, operation_start, operation_finish, &operation, operation_destroy);
 
   test_watch_gone (future, &n_gone);
   g_object_unref (future);
@@ -200,9 +200,9 @@ test_interop_async_of_gio (void)
 
   g_assert_cmpint (fd, >=, 0);
   g_assert_true (g_file_set_contents (path, "contents", -1, NULL));
-  loads = cfut_future_new_async (file, load_start, load_finish, NULL, NULL);
-  fails = cfut_future_new_async (missing, load_start, load_finish, NULL, NULL);
-  cancelled = cfut_future_new_async (file, load_start, load_finish, NULL, NULL);
+  loads = cfut_future_from_async (file, load_start, load_finish, NULL, NULL);
+  fails = cfut_future_from_async (missing, load_start, load_finish, NULL, NULL);
+  cancelled = cfut_future_from_async (file, load_start, load_finish, NULL, NULL);
   cfut_future_cancel (cancelled);
   test_iterate_until (NULL, cfut_future_is_settled (loads) && cfut_future_is_settled (fails) &&
                             cfut_future_is_settled (cancelled));
@@ -227,14 +227,14 @@ test_interop_for_task_reads_the_result (void)
 
         test_watch_gone (task, &n_gone);
         if (!before)
-          future = cfut_future_new_for_task (task, operation_finish, &operation, operation_destroy);
+          future = cfut_future_from_task (task, operation_finish, &operation, operation_destroy);
         if (fails)
           g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_BUSY, "busy");
         else
           g_task_return_int (task, 5);
         test_iterate_until (NULL, g_task_get_completed (task));
         if (before)
-          future = cfut_future_new_for_task (task, operation_finish, &operation, operation_destroy);
+          future = cfut_future_from_task (task, operation_finish, &operation, operation_destroy);
         g_assert_true (cfut_future_is_settled (future));
         if (fails)
           test_assert_fails (future, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_BUSY);
@@ -267,7 +267,7 @@ test_interop_for_task_leaves_the_result (void)
       g_autoptr (GCancellable) cancellable = g_cancellable_new ();
       gssize number = 0;
       g_autoptr (GTask) task = g_task_new (NULL, cancellable, read_int, &number);
-      g_autoptr (CfutFuture) future = cfut_future_new_for_task (task, NULL, NULL, NULL);
+      g_autoptr (CfutFuture) future = cfut_future_from_task (task, NULL, NULL, NULL);
 
       if (i == 2)
         g_assert_false (cfut_future_cancel (future));
@@ -294,7 +294,7 @@ test_interop_for_task_abandoned (void)
   Operation operation = { NULL, };
   GTask *task = g_task_new (NULL, NULL, NULL, NULL);
   g_autoptr (CfutFuture) future =
-    cfut_future_new_for_task (task, operation_finish, &operation, operation_destroy);
+    cfut_future_from_task (task, operation_finish, &operation, operation_destroy);
 
   g_object_unref (task);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_ABANDONED);
@@ -458,11 +458,11 @@ test_interop_there_and_back (void)
   g_autoptr (CfutPromise) promise = cfut_promise_new ();
   g_autoptr (CfutPromise) cancelled = cfut_promise_new ();
   g_autoptr (CfutFuture) back =
-    cfut_future_new_async (NULL, round_trip_start, round_trip_finish,
-                           g_object_ref (cfut_promise_get_future (promise)), g_object_unref);
+    cfut_future_from_async (NULL, round_trip_start, round_trip_finish,
+                            g_object_ref (cfut_promise_get_future (promise)), g_object_unref);
   g_autoptr (CfutFuture) back_cancelled =
-    cfut_future_new_async (NULL, round_trip_start, round_trip_finish,
-                           g_object_ref (cfut_promise_get_future (cancelled)), g_object_unref);
+    cfut_future_from_async (NULL, round_trip_start, round_trip_finish,
+                            g_object_ref (cfut_promise_get_future (cancelled)), g_object_unref);
 
   cfut_promise_resolve_string (promise, "there");
   cfut_future_cancel (back_cancelled);
@@ -479,11 +479,11 @@ test_interop_bad_arguments (void)
   g_autoptr (CfutPromise) promise = cfut_promise_new ();
 
   test_expect_critical ();
-  g_assert_null (cfut_future_new_async (NULL, NULL, operation_finish, NULL, NULL));
+  g_assert_null (cfut_future_from_async (NULL, NULL, operation_finish, NULL, NULL));
   test_expect_critical ();
-  g_assert_null (cfut_future_new_async (NULL, operation_start, NULL, NULL, NULL));
+  g_assert_null (cfut_future_from_async (NULL, operation_start, NULL, NULL, NULL));
   test_expect_critical ();
-  g_assert_null (cfut_future_new_for_task (NULL, operation_finish, NULL, NULL));
+  g_assert_null (cfut_future_from_task (NULL, operation_finish, NULL, NULL));
   test_expect_critical ();
   cfut_future_to_task (cfut_promise_get_future (promise), NULL);
   test_expect_critical ();

@@ -639,13 +639,13 @@ test_promise_settled_futures (void)
   g_auto (GValue) value = G_VALUE_INIT;
   g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "none");
   g_autoptr (CfutFuture) resolved = NULL;
-  g_autoptr (CfutFuture) empty = cfut_future_new_resolved (NULL);
-  g_autoptr (CfutFuture) rejected = cfut_future_new_rejected (error);
+  g_autoptr (CfutFuture) empty = cfut_future_from_value (NULL);
+  g_autoptr (CfutFuture) rejected = cfut_future_from_error (error);
   TestPlace place = { NULL, };
 
   g_value_init (&value, G_TYPE_INT64);
   g_value_set_int64 (&value, 7);
-  resolved = cfut_future_new_resolved (&value);
+  resolved = cfut_future_from_value (&value);
 
   g_assert_cmpint (cfut_future_result_int64 (resolved, 0, NULL), ==, 7);
   g_assert_null (cfut_future_result (empty, 0, NULL));

@@ -547,7 +547,7 @@ test_task_numbers_out_of_range (void)
 
   g_value_init (&large, G_TYPE_UINT64);
   g_value_set_uint64 (&large, G_MAXUINT64);
-  unsigned_one = cfut_future_new_resolved (&large);
+  unsigned_one = cfut_future_from_value (&large);
   g_assert_cmpint (cfut_future_result_int64 (unsigned_one, 0, &error), ==, 0);
   g_assert_error (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_INVALID_STATE);
 }

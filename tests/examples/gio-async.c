@@ -55,7 +55,7 @@ static CfutFuture *
 hash_file (CfutExecutor *executor,
            GFile        *file)
 {
-  g_autoptr (CfutFuture) loaded = cfut_future_new_async (file, load_start, load_finish, NULL, NULL);
+  g_autoptr (CfutFuture) loaded = cfut_future_from_async (file, load_start, load_finish, NULL, NULL);
 
   return cfut_future_chain (loaded, hash_contents, g_object_ref (executor), g_object_unref);
 }

@@ -77,7 +77,7 @@ fetch (SoupSession *session,
     }
   self = g_new (Fetch, 1);
   *self = (Fetch){ g_steal_pointer (&message), g_get_monotonic_time () };
-  return cfut_future_new_async (session, fetch_start, fetch_finish, self, fetch_free);
+  return cfut_future_from_async (session, fetch_start, fetch_finish, self, fetch_free);
 }
 
 static void
