@@ -98,8 +98,8 @@ random_key (GRand *rand,
   return g_rand_int_range (rand, -range, range);
 }
 
-/* Whatever is inserted, moved and removed, and in whatever order, the heap is as the model has it: with many equal
- * keys, and with few. */
+/* Whatever is inserted, moved and removed, and in whatever order, the heap is as the model has it:
+ * with many equal keys, and with few. */
 static void
 test_heap_against_model (void)
 {
@@ -146,8 +146,8 @@ test_heap_against_model (void)
     }
 }
 
-/* Of equal keys the one that came first comes first, also where all have been moved meanwhile; who has left and comes
- * again stands at the end. */
+/* Of equal keys the one that came first comes first, also where all have been moved meanwhile; who
+ * has left and comes again stands at the end. */
 static void
 test_heap_equal_keys_keep_their_order (void)
 {

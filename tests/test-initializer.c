@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* How a thread becomes an executor's: its name, the function that prepares it, and what becomes of the executor when that
- * fails. Guarantees 1 (all settles) and 2 (the function's data is released on the context of who set it). */
+/* How a thread becomes an executor's: its name, the function that prepares it, and what becomes of
+ * the executor when that fails. Guarantees 1 (all settles) and 2 (the function's data is released
+ * on the context of who set it). */
 
 /* pthread_getname_np */
 #define _GNU_SOURCE
@@ -50,14 +51,16 @@ assert_named (CfutExecutor *executor,
   g_assert_cmpstr (name, ==, worker_name);
 }
 
-/* A thread has the executor's prefix and a number for a name, of which the system shows 15 bytes. */
+/* A thread has the executor's prefix and a number for a name, of which the system shows 15
+ * bytes. */
 static void
 test_initializer_names (void)
 {
   g_autoptr (CfutExecutor) usual = cfut_thread_executor_new (1);
   g_autoptr (CfutExecutor) named = cfut_thread_executor_new (1);
   g_autoptr (CfutExecutor) lengthy = g_object_new (CFUT_TYPE_THREAD_EXECUTOR, "max-workers", 1,
-                                                   "thread-name-prefix", "a-rather-long-name", NULL);
+                                                   "thread-name-prefix", "a-rather-long-name",
+                                                   NULL);
   g_autoptr (CfutPromise) promise = cfut_promise_new ();
   g_autofree char *prefix = NULL;
 
@@ -131,8 +134,8 @@ check_prepared (CfutTask  *task,
   return TRUE;
 }
 
-/* It is called once on each thread, before the first task; its data is released once, where it was set, when the last
- * thread has gone. */
+/* It is called once on each thread, before the first task; its data is released once, where it was
+ * set, when the last thread has gone. */
 static void
 test_initializer_once_for_each_thread (void)
 {
@@ -173,8 +176,8 @@ assert_broken (CfutFuture *future)
   g_assert_nonnull (strstr (error->message, "no licence for thread"));
 }
 
-/* Guarantee 1: what waits, and what comes later, is rejected with the function's message; shutdown and drop work, and
- * all is released. */
+/* Guarantee 1: what waits, and what comes later, is rejected with the function's message; shutdown
+ * and drop work, and all is released. */
 static void
 test_initializer_fails (void)
 {
@@ -223,13 +226,15 @@ test_initializer_fails_without_error (void)
   g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
   g_autoptr (CfutFuture) future = NULL;
 
-  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), fail_without_error, NULL, NULL);
+  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), fail_without_error, NULL,
+                                        NULL);
   future = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN);
   assert_ends (executor);
 }
 
-/* Guarantee 1: what runs on a thread that was prepared runs to its end, though a second one cannot be. */
+/* Guarantee 1: what runs on a thread that was prepared runs to its end, though a second one cannot
+ * be. */
 static void
 test_initializer_fails_on_the_second (void)
 {
@@ -241,7 +246,8 @@ test_initializer_fails_on_the_second (void)
   TestGate gate;
 
   test_gate_init (&gate);
-  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), prepare, &preparation, NULL);
+  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), prepare, &preparation,
+                                        NULL);
   runs = cfut_executor_submit (executor, pass_prepared, &gate, NULL);
   test_gate_wait_arrived (&gate, 1);
   waits = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
@@ -282,8 +288,8 @@ submit_some (gpointer data)
   return NULL;
 }
 
-/* Guarantee 1: several threads submit while the executor breaks, again and again: each future settles, all is released,
- * the executor ends. */
+/* Guarantee 1: several threads submit while the executor breaks, again and again: each future
+ * settles, all is released, the executor ends. */
 static void
 test_initializer_breaks_while_submitting (void)
 {
@@ -344,9 +350,11 @@ test_initializer_bad_input (void)
   test_expect_critical ();
   cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), NULL, NULL, NULL);
   g_test_assert_expected_messages ();
-  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), fail_without_error, NULL, NULL);
+  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), fail_without_error, NULL,
+                                        NULL);
   test_expect_critical ();
-  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), fail_without_error, NULL, NULL);
+  cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), fail_without_error, NULL,
+                                        NULL);
   g_test_assert_expected_messages ();
   assert_ends (executor);
 }

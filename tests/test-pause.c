@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Pauses of tasks and of executors: what is paused is not started, what runs stops at its next checkpoint, and others go
- * on; cancels, deadlines and shutdowns reach what is paused as ever. Guarantees 1, 5, 7 and 9. */
+/* Pauses of tasks and of executors: what is paused is not started, what runs stops at its next
+ * checkpoint, and others go on; cancels, deadlines and shutdowns reach what is paused as ever.
+ * Guarantees 1, 5, 7 and 9. */
 
 #include "test-util.h"
 
@@ -33,7 +34,8 @@ assert_goes_on (CfutExecutor *executor)
   test_assert_settles (other, CFUT_STATE_RESOLVED);
 }
 
-/* A task of a pool of one that is paused before it can start; with a priority it stands in the heap from the beginning. */
+/* A task of a pool of one that is paused before it can start; with a priority it stands in the heap
+ * from the beginning. */
 static CfutFuture *
 submit_paused (CfutExecutor   *executor,
                int             priority,
@@ -69,8 +71,8 @@ test_pause_queued (void)
     {
       g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
       TestPlace destroyed = { 0 };
-      g_autoptr (CfutFuture) future = submit_paused (executor, priority, test_task_nothing, &destroyed,
-                                                     test_place_note);
+      g_autoptr (CfutFuture) future = submit_paused (executor, priority, test_task_nothing,
+                                                     &destroyed, test_place_note);
 
       cfut_future_pause (future);
       for (guint i = 0; i < 20; i++)
@@ -108,8 +110,8 @@ test_pause_set_priority (void)
   assert_ends (executor);
 }
 
-/* Guarantee 5: what is paused is cancelled at once, whether it was set aside already or stands in the queue; the shutdown
- * ends then, and not before. */
+/* Guarantee 5: what is paused is cancelled at once, whether it was set aside already or stands in
+ * the queue; the shutdown ends then, and not before. */
 static void
 test_pause_then_cancel (void)
 {
@@ -129,7 +131,8 @@ test_pause_then_cancel (void)
       g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
       assert_ends (executor);
       g_object_unref (future);
-      test_iterate_until (NULL, test_place_get_n (&destroyed) == 1 && g_atomic_int_get (&n_gone) == 1);
+      test_iterate_until (NULL, test_place_get_n (&destroyed) == 1 &&
+                                g_atomic_int_get (&n_gone) == 1);
       test_place_assert_here (&destroyed, 1);
     }
 }
@@ -143,7 +146,8 @@ test_pause_then_shutdown (void)
   g_autoptr (CfutFuture) placed = submit_paused (executor, -1, test_task_nothing, NULL, NULL);
 
   assert_goes_on (executor);
-  g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT | CFUT_SHUTDOWN_CANCEL_PENDING,
+  g_assert_true (cfut_executor_shutdown (executor,
+                                         CFUT_SHUTDOWN_WAIT | CFUT_SHUTDOWN_CANCEL_PENDING,
                                          TEST_DEADLINE_USEC, NULL));
   test_assert_settles (queued, CFUT_STATE_CANCELLED);
   test_assert_settles (placed, CFUT_STATE_CANCELLED);
@@ -158,8 +162,8 @@ test_pause_outlives_executor (void)
     {
       CfutExecutor *executor = cfut_thread_executor_new (1);
       TestPlace destroyed = { 0 };
-      g_autoptr (CfutFuture) future = submit_paused (executor, 0, test_task_number, GINT_TO_POINTER (9),
-                                                     NULL);
+      g_autoptr (CfutFuture) future = submit_paused (executor, 0, test_task_number,
+                                                     GINT_TO_POINTER (9), NULL);
       g_autoptr (CfutFuture) other = submit_paused (executor, 1, test_task_nothing, &destroyed,
                                                     test_place_note);
 
@@ -235,7 +239,8 @@ stepper_clear (Stepper *self)
   g_clear_error (&self->error);
 }
 
-/* A task that runs and is paused before its first checkpoint; a worker stands in for it, so a pool of one goes on. */
+/* A task that runs and is paused before its first checkpoint; a worker stands in for it, so a pool
+ * of one goes on. */
 static CfutFuture *
 submit_stepper (CfutExecutor *executor,
                 Stepper      *stepper,
@@ -387,8 +392,8 @@ run_with_checkpoints (CfutTask  *task,
   return TRUE;
 }
 
-/* Guarantee 1: pauses, ends of pauses, priorities and cancels from several threads, in any order; resumed in the end,
- * each future settles, once, nothing is pending and nothing is kept. */
+/* Guarantee 1: pauses, ends of pauses, priorities and cancels from several threads, in any order;
+ * resumed in the end, each future settles, once, nothing is pending and nothing is kept. */
 static void
 test_pause_races (void)
 {
@@ -437,8 +442,8 @@ test_pause_races (void)
     }
 }
 
-/* Guarantee 1: the same with a shutdown that cancels what is pending in the midst of it: nothing that is paused or moved
- * at that moment is left behind. */
+/* Guarantee 1: the same with a shutdown that cancels what is pending in the midst of it: nothing
+ * that is paused or moved at that moment is left behind. */
 static void
 test_pause_against_shutdown (void)
 {
@@ -475,7 +480,8 @@ test_pause_against_shutdown (void)
 
 /* --- executors --- */
 
-/* A paused executor starts nothing, of what is submitted, placed and posted; what runs goes on; resumed it starts all. */
+/* A paused executor starts nothing, of what is submitted, placed and posted; what runs goes on;
+ * resumed it starts all. */
 static void
 test_pause_executor (void)
 {
@@ -544,7 +550,8 @@ test_pause_executor_shut_down (void)
   cfut_executor_pause (executor);
   future = cfut_executor_submit (executor, test_task_nothing, &destroyed, test_place_note);
   cfut_executor_post (executor, test_task_nothing, &destroyed, test_place_note);
-  g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT | CFUT_SHUTDOWN_CANCEL_PENDING,
+  g_assert_true (cfut_executor_shutdown (executor,
+                                         CFUT_SHUTDOWN_WAIT | CFUT_SHUTDOWN_CANCEL_PENDING,
                                          TEST_DEADLINE_USEC, NULL));
   test_assert_settles (future, CFUT_STATE_CANCELLED);
   g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);

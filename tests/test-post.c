@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* What is posted: run once, released on the owner's context (guarantee 2), reported when it fails (guarantee 10), asked
- * to stop like any task; and the task that its function sees, which others may keep. */
+/* What is posted: run once, released on the owner's context (guarantee 2), reported when it fails
+ * (guarantee 10), asked to stop like any task; and the task that its function sees, which others
+ * may keep. */
 
 #include "test-util.h"
 
@@ -78,7 +79,8 @@ assert_reported (int         n,
 
 /* --- running --- */
 
-/* Guarantee 2: each runs once, and what it was posted with is released on the context that posted it. */
+/* Guarantee 2: each runs once, and what it was posted with is released on the context that posted
+ * it. */
 static void
 test_post_runs (void)
 {
@@ -163,7 +165,8 @@ post_more (CfutTask  *task,
   return TRUE;
 }
 
-/* Posts inside of posts, and inside of tasks that they wait for; the release is on the first one's context. */
+/* Posts inside of posts, and inside of tasks that they wait for; the release is on the first one's
+ * context. */
 static void
 test_post_inside_a_post (void)
 {
@@ -207,7 +210,8 @@ keep_task (CfutTask  *task,
   return TRUE;
 }
 
-/* The task that one function has seen is not seen again by another that would not find it new; and, kept, it settles. */
+/* The task that one function has seen is not seen again by another that would not find it new; and,
+ * kept, it settles. */
 static void
 test_post_kept_task_settles (void)
 {
@@ -268,7 +272,8 @@ until_stopped (CfutTask  *task,
   if (self->uses_cancellable)
     {
       GCancellable *cancellable = cfut_task_get_cancellable (task);
-      gulong id = g_cancellable_connect (cancellable, G_CALLBACK (on_task_cancelled), &self->gate, NULL);
+      gulong id = g_cancellable_connect (cancellable, G_CALLBACK (on_task_cancelled), &self->gate,
+                                         NULL);
 
       test_gate_pass (&self->gate);
       g_cancellable_disconnect (cancellable, id);
@@ -281,7 +286,8 @@ until_stopped (CfutTask  *task,
   return TRUE;
 }
 
-/* Guarantee 5: a shutdown that asks what runs to stop reaches a post through its checkpoint, and through its cancellable. */
+/* Guarantee 5: a shutdown that asks what runs to stop reaches a post through its checkpoint, and
+ * through its cancellable. */
 static void
 test_post_is_asked_to_stop (void)
 {
@@ -305,7 +311,8 @@ test_post_is_asked_to_stop (void)
 
 /* --- failing, and too late --- */
 
-/* Guarantee 10: a failure is reported, with its message; one that sets no error too. The next post is not harmed. */
+/* Guarantee 10: a failure is reported, with its message; one that sets no error too. The next post
+ * is not harmed. */
 static void
 test_post_failure_is_reported (void)
 {
@@ -425,8 +432,8 @@ test_post_derived_executor (void)
   assert_ends (executor);
 }
 
-/* With a request, which may settle the future before the derived executor has its work: the log of open work is empty
- * in the end, or the shutdown would not end. */
+/* With a request, which may settle the future before the derived executor has its work: the log of
+ * open work is empty in the end, or the shutdown would not end. */
 static void
 test_post_derived_executor_settled_early (void)
 {

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Shutdowns of a thread executor: whom they wait for, whom they name, and that nothing slips through that was to be
- * cancelled or asked to stop. Guarantees 1 and 5. */
+/* Shutdowns of a thread executor: whom they wait for, whom they name, and that nothing slips
+ * through that was to be cancelled or asked to stop. Guarantees 1 and 5. */
 
 #include "test-util.h"
 
@@ -20,7 +20,8 @@ submit_named (CfutExecutor *executor,
   return cfut_executor_submit_full (executor, request, test_task_pass, gate, NULL);
 }
 
-/* The message of a shutdown that waited in vain names the tasks that still run, five of them at most, and no others. */
+/* The message of a shutdown that waited in vain names the tasks that still run, five of them at
+ * most, and no others. */
 static void
 test_shutdown_names_stragglers (void)
 {
@@ -109,8 +110,8 @@ tell_if_unasked (CfutTask  *task,
   return FALSE;
 }
 
-/* Guarantee 5: a shutdown that cancels what is pending and asks what runs to stop leaves none out, however the workers
- * fetch and steal meanwhile. */
+/* Guarantee 5: a shutdown that cancels what is pending and asks what runs to stop leaves none out,
+ * however the workers fetch and steal meanwhile. */
 static void
 test_shutdown_lets_nothing_slip_through (void)
 {
@@ -126,10 +127,12 @@ test_shutdown_lets_nothing_slip_through (void)
         futures[i] = cfut_executor_submit (executor, tell_if_unasked, &slips, NULL);
       test_burn (g_rand_int_range (rand, 0, 30));
       g_assert_true (cfut_executor_shutdown (executor,
-                                             CFUT_SHUTDOWN_CANCEL_PENDING | CFUT_SHUTDOWN_CANCEL_RUNNING,
+                                             CFUT_SHUTDOWN_CANCEL_PENDING |
+                                             CFUT_SHUTDOWN_CANCEL_RUNNING,
                                              0, NULL));
       g_atomic_int_set (&slips.is_shut_down, TRUE);
-      g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, NULL));
+      g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC,
+                                             NULL));
       g_assert_cmpint (slips.n_unasked, ==, 0);
       g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
       g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, slips.n_began);
@@ -176,10 +179,12 @@ test_shutdown_against_set_priority (void)
       thread = g_thread_new ("mover", move_about, &mover);
       test_burn (g_rand_int_range (rand, 0, 30));
       g_assert_true (cfut_executor_shutdown (executor,
-                                             CFUT_SHUTDOWN_CANCEL_PENDING | CFUT_SHUTDOWN_CANCEL_RUNNING,
+                                             CFUT_SHUTDOWN_CANCEL_PENDING |
+                                             CFUT_SHUTDOWN_CANCEL_RUNNING,
                                              0, NULL));
       g_atomic_int_set (&slips.is_shut_down, TRUE);
-      g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, NULL));
+      g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC,
+                                             NULL));
       g_atomic_int_set (&mover.ends, TRUE);
       g_thread_join (thread);
       g_assert_cmpint (slips.n_unasked, ==, 0);
@@ -200,7 +205,8 @@ main (int   argc,
 
   g_test_add_func ("/cfut/shutdown/names-stragglers", test_shutdown_names_stragglers);
   g_test_add_func ("/cfut/shutdown/names-few", test_shutdown_names_few);
-  g_test_add_func ("/cfut/shutdown/5-lets-nothing-slip-through", test_shutdown_lets_nothing_slip_through);
+  g_test_add_func ("/cfut/shutdown/5-lets-nothing-slip-through",
+                   test_shutdown_lets_nothing_slip_through);
   g_test_add_func ("/cfut/shutdown/5-against-set-priority", test_shutdown_against_set_priority);
 
   return g_test_run ();
