@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Tasks that wait for tasks, on threads of the same executor and of others. Guarantee 6: such waits never deadlock a
- * pool that may grow, and one that may not says so. */
+/* Tasks that wait for tasks, on threads of the same executor and of others. Guarantee 6: such waits
+ * never deadlock a pool that may grow, and one that may not says so. */
 
 #include "test-util.h"
 
@@ -28,7 +28,8 @@ n_threads (CfutExecutor *executor)
 static CfutExecutor *
 new_serial (guint max_workers)
 {
-  return g_object_new (CFUT_TYPE_THREAD_EXECUTOR, "max-workers", max_workers, "compensate", FALSE, NULL);
+  return g_object_new (CFUT_TYPE_THREAD_EXECUTOR, "max-workers", max_workers, "compensate", FALSE,
+                       NULL);
 }
 
 /* --- inline --- */
@@ -68,7 +69,8 @@ run_outer (CfutTask  *task,
   return error == NULL || *error == NULL;
 }
 
-/* Guarantee 6: in a pool of one the wait runs what it waits for, on its own thread, and it counts as running then. */
+/* Guarantee 6: in a pool of one the wait runs what it waits for, on its own thread, and it counts
+ * as running then. */
 static void
 test_nested_inline (void)
 {
@@ -123,8 +125,8 @@ run_deeper (CfutTask  *task,
   return *error == NULL;
 }
 
-/* Guarantee 6: 200 deep, of which each 64 run on one thread, and each further thread is one more, which goes when all
- * is over. */
+/* Guarantee 6: 200 deep, of which each 64 run on one thread, and each further thread is one more,
+ * which goes when all is over. */
 static void
 test_nested_deep (void)
 {
@@ -183,7 +185,8 @@ grow_tree (CfutTask  *task,
   return TRUE;
 }
 
-/* Guarantee 6: a tree of tasks, each of which waits for its children, with few workers and with more. */
+/* Guarantee 6: a tree of tasks, each of which waits for its children, with few workers and with
+ * more. */
 static void
 test_nested_tree (void)
 {
@@ -194,7 +197,8 @@ test_nested_tree (void)
       Tree tree = { executor, 6 };
 
       future = cfut_executor_submit (executor, grow_tree, &tree, NULL);
-      g_assert_cmpint (cfut_future_result_int64 (future, TEST_DEADLINE_USEC, NULL), ==, (3 * 729 - 1) / 2);
+      g_assert_cmpint (cfut_future_result_int64 (future, TEST_DEADLINE_USEC, NULL), ==,
+                       (3 * 729 - 1) / 2);
       assert_ends (executor);
       g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, (3 * 729 - 1) / 2);
     }
@@ -221,7 +225,8 @@ wait_for_it (CfutTask  *task,
   return cfut_future_wait (awaited, self->timeout_usec, NULL, error);
 }
 
-/* Guarantee 6: a wait with a limit is stood in for: the pool grows by one, and has its size again after. */
+/* Guarantee 6: a wait with a limit is stood in for: the pool grows by one, and has its size again
+ * after. */
 static void
 test_nested_wait_with_limit (void)
 {
@@ -248,7 +253,8 @@ test_nested_wait_with_limit (void)
     }
 }
 
-/* Guarantee 6: all workers sleep in waits, the queue is empty, and then somebody submits from outside. */
+/* Guarantee 6: all workers sleep in waits, the queue is empty, and then somebody submits from
+ * outside. */
 static void
 test_nested_all_blocked_then_submit (void)
 {
@@ -266,7 +272,8 @@ test_nested_all_blocked_then_submit (void)
 
       for (guint i = 0; i < 20; i++)
         {
-          g_autoptr (CfutFuture) each = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+          g_autoptr (CfutFuture) each = cfut_executor_submit (executor, test_task_nothing, NULL,
+                                                              NULL);
 
           test_assert_settles (each, CFUT_STATE_RESOLVED);
         }
@@ -302,7 +309,8 @@ measure_crowding (CfutTask  *task,
   return TRUE;
 }
 
-/* After it has grown, and nobody is blocked any more, there are never more at once than there are to be. */
+/* After it has grown, and nobody is blocked any more, there are never more at once than there are
+ * to be. */
 static void
 test_nested_limits_hold_again (void)
 {
@@ -391,7 +399,8 @@ use_map (CfutTask  *task,
   return *error == NULL;
 }
 
-/* Guarantee 6: groups and maps over the executor that the caller runs on, in a pool of one and of two, several at once. */
+/* Guarantee 6: groups and maps over the executor that the caller runs on, in a pool of one and of
+ * two, several at once. */
 static void
 test_nested_groups_and_maps (void)
 {
@@ -401,12 +410,14 @@ test_nested_groups_and_maps (void)
       CfutFuture *futures[12];
 
       for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
-        futures[i] = cfut_executor_submit (executor, i % 2 == 0 ? use_group : use_map, executor, NULL);
+        futures[i] = cfut_executor_submit (executor, i % 2 == 0 ? use_group : use_map, executor,
+                                           NULL);
       for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
         {
           g_autoptr (GError) error = NULL;
 
-          g_assert_cmpint (cfut_future_result_int64 (futures[i], TEST_DEADLINE_USEC, &error), ==, 210);
+          g_assert_cmpint (cfut_future_result_int64 (futures[i], TEST_DEADLINE_USEC, &error), ==,
+                           210);
           g_assert_no_error (error);
           g_object_unref (futures[i]);
         }
@@ -465,8 +476,8 @@ test_nested_two_pools (void)
 
 /* --- without compensation --- */
 
-/* Guarantee 6: a pool of one stays serial, and a wait that it could not serve fails with DEADLOCK; in a pool of
- * two the other thread serves it. */
+/* Guarantee 6: a pool of one stays serial, and a wait that it could not serve fails with DEADLOCK;
+ * in a pool of two the other thread serves it. */
 static void
 test_nested_serial_pool (void)
 {
@@ -513,7 +524,8 @@ wait_down (CfutTask  *task,
   return TRUE;
 }
 
-/* Guarantee 6: three in a row need a third thread, which a pool of two does not have: the second wait fails, at once. */
+/* Guarantee 6: three in a row need a third thread, which a pool of two does not have: the second
+ * wait fails, at once. */
 static void
 test_nested_serial_pool_of_two (void)
 {
@@ -538,13 +550,14 @@ wait_for_gated (CfutTask  *task,
                 GError   **error)
 {
   Handover *self = data;
-  g_autoptr (CfutFuture) gated = cfut_executor_submit (self->executor, test_task_pass, &self->gate, NULL);
+  g_autoptr (CfutFuture) gated = cfut_executor_submit (self->executor, test_task_pass, &self->gate,
+                                                       NULL);
 
   return cfut_future_wait (gated, -1, NULL, error);
 }
 
-/* Guarantee 6: who waits for what has just settled is about to wake, and is in nobody else's way who
- * begins to wait. */
+/* Guarantee 6: who waits for what has just settled is about to wake, and is in nobody else's way
+ * who begins to wait. */
 static void
 test_nested_serial_pool_counts_sleepers (void)
 {
@@ -587,186 +600,6 @@ test_nested_wait_for_oneself (void)
   assert_ends (executor);
 }
 
-/* --- races --- */
-
-typedef struct {
-  CfutExecutor *executor;
-  TestPlace destroyed;
-  int n_ran;           /* atomic */
-  gboolean drops;
-} Race;
-
-static gboolean
-count_run (CfutTask  *task,
-           gpointer   data,
-           GError   **error)
-{
-  g_atomic_int_inc (&((Race *) data)->n_ran);
-  return TRUE;
-}
-
-static void
-count_destroy (gpointer data)
-{
-  test_place_note (&((Race *) data)->destroyed);
-}
-
-static gboolean
-submit_and_wait (CfutTask  *task,
-                 gpointer   data,
-                 GError   **error)
-{
-  Race *self = data;
-  CfutFuture *futures[4];
-
-  for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
-    futures[i] = cfut_executor_submit (self->executor, count_run, self, count_destroy);
-  for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
-    {
-      /* The last reference of a waiter's, while a worker may hold the stale presence, or run it. */
-      if (!self->drops || i % 2 == 0)
-        cfut_future_wait (futures[i], -1, NULL, NULL);
-      if (i % 3 == 1)
-        cfut_future_set_priority (futures[i], -1);
-      g_object_unref (futures[i]);
-    }
-  return TRUE;
-}
-
-/* Guarantee 6: the wait and a worker take the same task again and again, and the last reference goes at any point:
- * each runs once, and releases once. */
-static void
-test_nested_inline_races (void)
-{
-  for (guint max = 1; max <= 3; max++)
-    {
-      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (max);
-      Race race = { .executor = executor };
-      int n = 0;
-
-      for (guint round = 0; round < 400; round++)
-        {
-          CfutFuture *futures[3];
-
-          race.drops = round % 2;
-          for (guint i = 0; i < G_N_ELEMENTS (futures); i++, n += 4)
-            futures[i] = cfut_executor_submit (executor, submit_and_wait, &race, NULL);
-          for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
-            {
-              test_assert_settles (futures[i], CFUT_STATE_RESOLVED);
-              g_object_unref (futures[i]);
-            }
-        }
-      assert_ends (executor);
-      g_assert_cmpint (race.n_ran, ==, n);
-      test_iterate_until (NULL, test_place_get_n (&race.destroyed) == n);
-      test_place_assert_here (&race.destroyed, n);
-      g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, n + n / 4);
-    }
-}
-
-/* Waits for it as soon as it is not paused any more. */
-static gboolean
-wait_for_resumed (CfutTask  *task,
-                  gpointer   paused,
-                  GError   **error)
-{
-  while (cfut_future_is_paused (paused))
-    ;
-  return cfut_future_wait (paused, -1, NULL, error);
-}
-
-/* Takes the future's lock again and again, so that others come into each other's way. */
-static gpointer
-look_at_priority (gpointer future)
-{
-  while (!cfut_future_is_settled (future))
-    cfut_future_get_priority (future);
-  return NULL;
-}
-
-/* A task that was set aside is resumed in the moment in which it is waited for: it runs, and its place is not
- * forgotten, which would keep the executor from ending. */
-static void
-test_nested_wait_for_what_is_resumed (void)
-{
-  for (guint round = 0; round < 100; round++)
-    {
-      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
-      g_autoptr (CfutFuture) paused = NULL;
-      g_autoptr (CfutFuture) waiting = NULL;
-      g_autoptr (CfutFuture) between = NULL;
-      GThread *looks;
-      TestGate gate;
-
-      test_gate_init (&gate);
-      g_object_unref (cfut_executor_submit (executor, test_task_pass, &gate, NULL));
-      paused = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
-      cfut_future_pause (paused);
-      between = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
-      test_gate_open (&gate);
-      test_assert_settles (between, CFUT_STATE_RESOLVED);
-
-      waiting = cfut_executor_submit (executor, wait_for_resumed, paused, NULL);
-      looks = g_thread_new ("looks", look_at_priority, paused);
-      test_poll_until (cfut_future_get_state (waiting) == CFUT_STATE_RUNNING);
-      cfut_future_resume (paused);
-      test_assert_settles (paused, CFUT_STATE_RESOLVED);
-      test_assert_settles (waiting, CFUT_STATE_RESOLVED);
-      g_thread_join (looks);
-      assert_ends (executor);
-      test_gate_clear (&gate);
-    }
-}
-
-typedef struct {
-  CfutExecutor *executor;
-  TestGate gate;
-  gboolean told;  /* what the inner one's checkpoint says after the gate */
-} Stopped;
-
-static gboolean
-pass_and_ask (CfutTask  *task,
-              gpointer   data,
-              GError   **error)
-{
-  Stopped *self = data;
-
-  test_gate_pass (&self->gate);
-  self->told = !cfut_task_checkpoint (task, NULL);
-  return TRUE;
-}
-
-static gboolean
-wait_inline (CfutTask  *task,
-             gpointer   data,
-             GError   **error)
-{
-  Stopped *self = data;
-  g_autoptr (CfutFuture) inner = cfut_executor_submit (self->executor, pass_and_ask, self, NULL);
-
-  return cfut_future_wait (inner, -1, NULL, error);
-}
-
-/* A shutdown that cancels what is pending does not ask a task to stop that a wait runs, though the queue holds it still. */
-static void
-test_nested_is_not_pending (void)
-{
-  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
-  g_autoptr (CfutFuture) outer = NULL;
-  Stopped stopped = { .executor = executor };
-
-  test_gate_init (&stopped.gate);
-  outer = cfut_executor_submit (executor, wait_inline, &stopped, NULL);
-  test_gate_wait_arrived (&stopped.gate, 1);
-  g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_CANCEL_PENDING, 0, NULL));
-  test_gate_open (&stopped.gate);
-  test_assert_settles (outer, CFUT_STATE_RESOLVED);
-  g_assert_false (stopped.told);
-  assert_ends (executor);
-  test_gate_clear (&stopped.gate);
-}
-
 int
 main (int   argc,
       char *argv[])
@@ -786,9 +619,6 @@ main (int   argc,
   add ("6-serial-pool-of-two", serial_pool_of_two);
   add ("6-serial-pool-counts-sleepers", serial_pool_counts_sleepers);
   add ("6-wait-for-oneself", wait_for_oneself);
-  add ("6-inline-races", inline_races);
-  add ("wait-for-what-is-resumed", wait_for_what_is_resumed);
-  add ("is-not-pending", is_not_pending);
 #undef add
 
   return g_test_run ();
