@@ -54,18 +54,18 @@ typedef gboolean (*CfutFinishFunc) (GObject       *source,
                                     GError       **error);
 
 CFUT_AVAILABLE_IN_1_0
-CfutFuture *cfut_future_from_async    (gpointer         source,
-                                      CfutAsyncFunc    start,
-                                      CfutFinishFunc   finish,
-                                      gpointer         user_data,
-                                      GDestroyNotify   destroy);
+CfutFuture *cfut_future_from_async (gpointer        source,
+                                    CfutAsyncFunc   start,
+                                    CfutFinishFunc  finish,
+                                    gpointer        user_data,
+                                    GDestroyNotify  destroy);
 CFUT_AVAILABLE_IN_1_0
-CfutFuture *cfut_future_from_task (GTask           *task,
-                                   CfutFinishFunc   finish,
-                                   gpointer         user_data,
-                                   GDestroyNotify   destroy);
+CfutFuture *cfut_future_from_task (GTask          *task,
+                                   CfutFinishFunc  finish,
+                                   gpointer        user_data,
+                                   GDestroyNotify  destroy);
 CFUT_AVAILABLE_IN_1_0
-void        cfut_future_to_task      (CfutFuture      *self,
-                                      GTask           *task);
+void cfut_future_to_task (CfutFuture *self,
+                          GTask      *task);
 
 G_END_DECLS
