@@ -437,7 +437,8 @@ executor_refuse_forked (CfutTaskFunc    func,
   return CFUT_FUTURE (task);
 }
 
-/* Ends the wait of a submission when its future settles first: by its deadline, its cancellable, its group. */
+/* Ends the wait of a submission when its future settles first: by its deadline, its cancellable,
+ * its group. */
 typedef struct {
   CfutNode node;
   gatomicrefcount ref_count;
@@ -525,7 +526,8 @@ executor_enter (CfutExecutor *self,
     error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_QUEUE_FULL,
                                  _("The executor's queue is full"));
 
-  /* It leaves when it is settled, be it at once. A room that is closed may let in or not: what counts is why. */
+  /* It leaves when it is settled, be it at once. A room that is closed may let in or not: what
+   * counts is why. */
   if (entered)
     cfut_task_enter_room (task, room, size);
   if (error == NULL && cfut_executor_is_shut_down (self))

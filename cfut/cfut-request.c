@@ -187,9 +187,9 @@ install_properties (GObjectClass *object_class)
    * lies outside is taken for the nearest of these.
    *
    * Of the tasks that wait, an executor starts the most urgent ones first, and among equals the one
-   * that was submitted first, roughly. Nothing is interrupted for them. Nothing starves either: each
-   * step of priority counts as much as 100 milliseconds of waiting, so that a task of priority 5
-   * comes before one of priority 2 that was submitted more than 300 milliseconds after it, and is
+   * that was submitted first, roughly. Nothing is interrupted for them. Nothing starves either:
+   * each step of priority counts as much as 100 milliseconds of waiting, so that a task of priority
+   * 5 comes before one of priority 2 that was submitted more than 300 milliseconds after it, and is
    * as good as one of default priority after 500; and of eight tasks that a busy executor starts at
    * least one is of default priority, as long as there are any.
    *

@@ -313,7 +313,8 @@ cfut_cell_open (CfutCell *cell)
 
 /* Gives one reference to the delivery queue. TRUE: the caller pushes the item; FALSE: it stands
  * there already, and the reference goes with it. @full: it could not be counted; the last two
- * numbers are left for settling, and for a place that is given up with it, which happen once and cannot fail. */
+ * numbers are left for settling, and for a place that is given up with it, which happen once and
+ * cannot fail. */
 gboolean
 cfut_cell_hand_over (CfutCell *cell,
                      gboolean *full)

@@ -131,6 +131,9 @@ void          cfut_delivery_unref        (CfutDelivery *self);
 CfutOwner    *cfut_delivery_peek_ready   (CfutDelivery *self);
 void          cfut_delivery_rotate_ready (CfutDelivery *self);
 gboolean      cfut_owner_try_ref         (CfutOwner    *self);
+/* The context, if it is certain to live; NULL: it is not this thread's. */
+GMainContext *cfut_owner_context_of_thread  (CfutOwner *self);
+gboolean      cfut_owner_may_borrow_context (CfutOwner *self);
 void          cfut_owner_make_ready      (CfutOwner    *self);
 gboolean      cfut_owner_finish          (CfutOwner    *self,
                                           CfutDelivery *delivery);

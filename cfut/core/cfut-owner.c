@@ -2,8 +2,7 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Owners: who they are, what is pushed for them, and what their threads do for themselves where no
- * main loop runs: they reap, now and then while they submit, and while they are blocked.
+/* Owners: who they are, what is pushed for them, and what their threads do while they are blocked.
  *
  * Threads: push, nudge, ref and unref on any; the rest on the owner's thread, delay and undelay on
  *   who owns the context.
@@ -11,14 +10,11 @@
  * Owns: a thread holds the owners of its contexts until it ends. Owners without a reference are
  *   spare.
  * Invariants: those of cfut-delivery.c, and
- * 1. Reaping happens on the owner's thread, outside of any main loop, with the context acquired;
- *    and never where another thread's loop was seen to run the context, if only between two
- *    iterations.
- * 2. It never emits and never calls back. What wants that is kept for a loop. What another thread
- *    waits for (cfut_owner_want) is done in a loop or while the thread is blocked, no sooner.
- * 3. A context is touched only where it is certain to live: it is this thread's default, or the
+ * 1. What another thread waits for (cfut_owner_want) is done in a loop or while the thread is
+ *    blocked, no sooner.
+ * 2. A context is touched only where it is certain to live: it is this thread's default, or the
  *    global one.
- * Not here: the sources of a context (cfut-delivery.c). */
+ * Not here: the sources of a context (cfut-delivery.c), reaping (cfut-reap.c). */
 
 #include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
@@ -26,15 +22,7 @@
 #include "core/cfut-pool-private.h"
 #include "core/cfut-thread-private.h"
 
-#define REAP_AT_ONCE 8192
 #define REAP_OLD_BLOCKED 2
-#define REAP_TICKS 64
-#define REAP_OLD_TICK (2 * REAP_TICKS)
-#define REAP_DROPPED_TICK (2 * REAP_TICKS)
-/* 1,024 submissions. */
-#define STALLED_TICKS 16
-#define REAP_WAITS 8
-#define REAP_DROPPED_WAIT (2 * REAP_WAITS)
 #define QUIET_USEC 1000
 
 /* Owners are used again, never freed: who has pushed an item may still look at `scheduled` when
@@ -261,8 +249,8 @@ cfut_owner_is_thread_here (CfutOwner *self)
 }
 
 /* The context, if it is certain to live: it is this thread's default, or the global one. */
-static GMainContext *
-owner_context_of_thread (CfutOwner *self)
+GMainContext *
+cfut_owner_context_of_thread (CfutOwner *self)
 {
   GMainContext *context = g_main_context_get_thread_default ();
 
@@ -276,8 +264,8 @@ owner_context_of_thread (CfutOwner *self)
 
 /* Whether the thread may act for a context that nobody owns at the moment: it is the owner's
  * thread, and the context is not merely between two iterations of another thread's loop. */
-static gboolean
-owner_may_borrow_context (CfutOwner *self)
+gboolean
+cfut_owner_may_borrow_context (CfutOwner *self)
 {
   gpointer iterated_by = atomic_load_explicit (&self->delivery->iterated_by, memory_order_relaxed);
 
@@ -308,12 +296,12 @@ cfut_owner_enter_context (CfutOwner     *self,
   if (cfut_thread_get ()->delivering == self->delivery)
     return TRUE;
 
-  context = owner_context_of_thread (self);
+  context = cfut_owner_context_of_thread (self);
   if (context == NULL)
     return FALSE;
   if (g_main_context_is_owner (context))
     return TRUE;
-  if (!owner_may_borrow_context (self) || !g_main_context_acquire (context))
+  if (!cfut_owner_may_borrow_context (self) || !g_main_context_acquire (context))
     return FALSE;
 
   *borrowed = g_main_context_ref (context);
@@ -340,243 +328,6 @@ cfut_owner_is_context_here (CfutOwner *self)
 
   cfut_owner_leave_context (borrowed);
   return TRUE;
-}
-
-/* FALSE: that was the last. What is kept again stays where it is: a loop delivers all of them in the order in
- * which they came. */
-static gboolean
-owner_look_at_kept (CfutOwner *self,
-                    gsize     *n_reaped)
-{
-  CfutItem *previous = self->looked_at;
-  CfutItem *item = cfut_owner_next_kept (self, previous);
-  CfutItem *next;
-
-  if (item == NULL)
-    {
-      self->looked_at = NULL;
-      return FALSE;
-    }
-
-  next = cfut_owner_next_kept (self, item);
-  cfut_owner_link_kept (self, previous, next);
-  if (next == NULL)
-    self->kept_last = previous;
-
-  if (!item->klass->deliver (item, CFUT_DELIVER_REAP))
-    {
-      (*n_reaped)++;
-      return TRUE;
-    }
-
-  /* What is destroyed may have run a loop, which has taken what stood before. */
-  previous = self->looked_at;
-  next = cfut_owner_next_kept (self, previous);
-  atomic_store_explicit (&item->link.next, next != NULL ? &next->link : NULL, memory_order_relaxed);
-  cfut_owner_link_kept (self, previous, item);
-  if (next == NULL)
-    self->kept_last = item;
-  self->looked_at = item;
-  return TRUE;
-}
-
-static gsize
-owner_reap_own (CfutOwner *self,
-                guint      n_old)
-{
-  gsize n = 0;
-
-  if (self->reaps)
-    return 0;
-
-  self->reaps = TRUE;
-  if (n_old == G_MAXUINT)
-    self->looked_at = NULL;
-  for (guint i = 0; i < n_old && owner_look_at_kept (self, &n); i++)
-    ;
-
-  for (guint i = 0; i < REAP_AT_ONCE; i++)
-    {
-      CfutItem *item = (CfutItem *) cfut_queue_pop (&self->queue);
-
-      if (item == NULL)
-        break;
-      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
-        cfut_owner_keep (self, item);
-      else
-        n++;
-    }
-  self->reaps = FALSE;
-
-  return n;
-}
-
-/* Owners whose thread or context is gone, in a program whose main thread runs no loop. */
-static gsize
-delivery_reap_strays (CfutDelivery *self)
-{
-  gsize n = 0;
-
-  for (guint left = atomic_load_explicit (&self->n_ready, memory_order_relaxed); left > 0; left--)
-    {
-      CfutOwner *owner = cfut_delivery_peek_ready (self);
-      CfutItem *item;
-
-      if (owner == NULL)
-        break;
-
-      cfut_delivery_rotate_ready (self);
-      if (owner->delivery != self)
-        {
-          while ((item = cfut_owner_take (owner)) != NULL)
-            {
-              item->klass->deliver (item, CFUT_DELIVER_ORPHAN);
-              n++;
-            }
-          cfut_owner_finish (owner, self);
-        }
-      else if (atomic_load_explicit (&owner->thread_gone, memory_order_acquire))
-        {
-          n += owner_reap_own (owner, REAP_AT_ONCE);
-          cfut_owner_finish (owner, self);
-        }
-      cfut_owner_unref (owner);
-    }
-
-  return n;
-}
-
-/* NULL unless this is the owner's thread, outside of any main loop, and the context free: where a
- * loop of another thread was seen to run the context, what is left to do is that loop's. */
-static GMainContext *
-owner_acquire_context (CfutOwner *self)
-{
-  GMainContext *context;
-
-  /* What the parent will destroy, a forked child does not destroy as well. */
-  if (!owner_may_borrow_context (self) || g_main_depth () > 0 || cfut_is_forked_child ())
-    return NULL;
-
-  context = owner_context_of_thread (self);
-  return context != NULL && g_main_context_acquire (context) ? context : NULL;
-}
-
-static inline gboolean
-owner_has_items (CfutOwner *self)
-{
-  return atomic_load_explicit (&self->kept, memory_order_relaxed) != NULL ||
-         !cfut_queue_is_empty (&self->queue);
-}
-
-gsize
-cfut_owner_reap (CfutOwner *self,
-                 guint      n_old)
-{
-  CfutDelivery *delivery = self->delivery;
-  GMainContext *context;
-  gboolean strays;
-  gsize n = 0;
-
-  strays = cfut_thread_get ()->is_main &&
-           atomic_load_explicit (&delivery->n_strays, memory_order_relaxed) > 0;
-  if (!cfut_owner_is_thread_here (self) || (!owner_has_items (self) && !strays) ||
-      (context = owner_acquire_context (self)) == NULL)
-    return 0;
-
-  n = owner_reap_own (self, n_old);
-  if (strays)
-    n += delivery_reap_strays (delivery);
-  g_main_context_release (context);
-
-  return n;
-}
-
-static inline gboolean
-item_is_held (CfutItem *item)
-{
-  return item->klass->is_held != NULL && item->klass->is_held (item);
-}
-
-/* The oldest first, as long as nobody else holds them: each is looked at once, when it can go. */
-static gsize
-owner_reap_dropped (CfutOwner *self,
-                    guint      n_max)
-{
-  gsize n = 0;
-
-  if (self->reaps)
-    return 0;
-
-  self->reaps = TRUE;
-  for (; n_max > 0; n_max--)
-    {
-      CfutItem *item = cfut_owner_next_kept (self, self->looked_at);
-
-      if (item == NULL || item_is_held (item))
-        {
-          self->looked_at = NULL;
-          break;
-        }
-      owner_look_at_kept (self, &n);
-    }
-
-  for (; n_max > 0; n_max--)
-    {
-      CfutItem *item = (CfutItem *) cfut_queue_peek (&self->queue);
-
-      if (item == NULL || item_is_held (item) || cfut_queue_pop (&self->queue) == NULL)
-        break;
-      if (item->klass->deliver (item, CFUT_DELIVER_REAP))
-        cfut_owner_keep (self, item);
-      else
-        n++;
-    }
-  self->reaps = FALSE;
-
-  return n;
-}
-
-/* Where the oldest is held for long, what is behind it is looked at all the same. */
-static void
-owner_tick_now (CfutOwner *self)
-{
-  GMainContext *context = owner_acquire_context (self);
-
-  if (context == NULL)
-    return;
-
-  if (owner_reap_dropped (self, REAP_DROPPED_TICK) > 0)
-    {
-      self->n_stalled = 0;
-    }
-  else if (++self->n_stalled >= STALLED_TICKS)
-    {
-      self->n_stalled = 0;
-      owner_reap_own (self, REAP_OLD_TICK);
-    }
-  g_main_context_release (context);
-}
-
-void
-cfut_owner_tick (CfutOwner *self)
-{
-  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0 &&
-      owner_has_items (self))
-    owner_tick_now (self);
-}
-
-/* A wait of this thread was over at once. */
-void
-cfut_owner_waited (CfutOwner *self)
-{
-  GMainContext *context;
-
-  if (!cfut_owner_is_thread_here (self) || ++self->n_waits % REAP_WAITS != 0 ||
-      !owner_has_items (self) || (context = owner_acquire_context (self)) == NULL)
-    return;
-
-  owner_reap_dropped (self, REAP_DROPPED_WAIT);
-  g_main_context_release (context);
 }
 
 /* Sleeps until the wait is over, or something is pushed for this thread. */
@@ -699,7 +450,7 @@ cfut_owner_block (CfutWaiter   *waiter,
     return worker_block (waiter, deadline_usec, cancellable);
   if (owner != NULL && g_main_depth () > 0 && cfut_owner_is_thread_here (owner))
     return owner_block_in_loop (owner, waiter, deadline_usec, cancellable);
-  if (owner == NULL || g_main_depth () > 0 || !owner_may_borrow_context (owner))
+  if (owner == NULL || g_main_depth () > 0 || !cfut_owner_may_borrow_context (owner))
     return owner_wait_watched (waiter, deadline_usec, cancellable);
 
   if (deadline_usec > g_get_monotonic_time () && cfut_waiter_spin (waiter))

@@ -28,8 +28,8 @@
 /* Of so many starts one is not the most urgent's. */
 #define PASS_URGENT 8u
 
-/* As many as the last ones were quick: a batch saves tens of nanoseconds for each task, but what stands
- * behind a long one has to wait for a thief. */
+/* As many as the last ones were quick: a batch saves tens of nanoseconds for each task, but what
+ * stands behind a long one has to wait for a thief. */
 static void
 worker_adapt_batch (CfutPoolWorker *worker)
 {
@@ -202,15 +202,16 @@ worker_find (CfutPoolWorker *worker)
     return link;
 
   worker->placed = FALSE;
-  /* Now and then the injector and other rings, though the ring is not empty: work that makes work must not
-   * keep out the rest. */
+  /* Now and then the injector and other rings, though the ring is not empty: work that makes work
+   * must not keep out the rest. */
   if (worker->n_ticks % LOOK_ELSEWHERE == 0)
     pool_take_injected (self, worker);
   else if (worker->n_ticks % LOOK_ELSEWHERE == LOOK_ELSEWHERE / 2 &&
            (link = pool_steal (self, worker)) != NULL)
     return link;
 
-  /* What others have fetched is older than what is in the injector, and may stand behind a long task. */
+  /* What others have fetched is older than what is in the injector, and may stand behind a long
+   * task. */
   link = cfut_ring_take (&worker->ring);
   if (link == NULL && ++worker->n_refills % 2 == 0)
     link = pool_steal (self, worker);
