@@ -330,17 +330,20 @@ future_deliver (CfutItem        *item,
   return FALSE;
 }
 
-/* What was submitted goes in any case. */
+/* Not while it has anything to release: that goes in any case, and may do anything, with the future
+ * out of the queue. */
 static gboolean
 future_is_held (CfutItem *item)
 {
   CfutFuture *self = (CfutFuture *) ((char *) item - G_STRUCT_OFFSET (CfutFuture, item));
+  CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
   guint word = cfut_cell_load (&self->cell);
 
   if (!cfut_cell_settled (word) || (word & (CFUT_CELL_HAS_NODES | CFUT_CELL_ANNOUNCED)))
     return FALSE;
-  if (!(word & (CFUT_CELL_ENTERED | CFUT_CELL_REAPED)))
-    cfut_future_reap_submitted (self);
+  if (!(word & (CFUT_CELL_ENTERED | CFUT_CELL_REAPED)) && klass->holds_data != NULL &&
+      klass->holds_data (self))
+    return FALSE;
 
   return (guint) g_atomic_int_get ((gint *) &G_OBJECT (self)->ref_count) > queue_references (word);
 }
