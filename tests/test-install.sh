@@ -44,10 +44,11 @@ only_our_symbols ()
   grep -q '^cfut_future_wait$' "$work/symbols" && ! grep -v '^cfut_' "$work/symbols"
 }
 
-# The example that README.md shows.
+# The program that README.md shows first; what follows it are parts of programs.
 extract_example ()
 {
-  sed -n '/^```c$/,/^```$/p' "$source/README.md" | sed '/^```/d' >"$work/example.c"
+  awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' \
+    "$source/README.md" >"$work/example.c"
   (($(wc -l <"$work/example.c") >= 10))
 }
 
