@@ -80,7 +80,7 @@ compile_static ()
 {
   local libs
 
-  libs=$(pkg-config --libs cfut-1)
+  libs=$(pkg-config --static --libs cfut-1)
   compile "$work/static" "$work/example.c" $(pkg-config --cflags cfut-1) \
     ${libs/-lcfut-1/-Wl,-Bstatic -lcfut-1 -Wl,-Bdynamic} -pthread
 }
