@@ -20,8 +20,11 @@
  *    on.
  * 2. What is set aside keeps its pool alive until it is released.
  * 3. The timer is armed for one thing at a time, which its function tells: so one that fires late
- *    does not take the next thing for its own.
- * Not here: heaps (core/cfut-pool-place.c), running (cfut-task.c). */
+ *    does not take the next thing for its own. The run deadline is its own only on threads that are
+ *    no pool's workers.
+ * 4. What has entered an executor's room leaves it once: when it is started, or settled before.
+ * Not here: heaps (core/cfut-pool-place.c), the deadlines of what workers run
+ * (core/cfut-pool-late.c), running (cfut-task.c). */
 
 #include <glib/gi18n-lib.h>
 

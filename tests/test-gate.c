@@ -473,6 +473,16 @@ works_worker (gpointer data)
   return NULL;
 }
 
+/* Until it has been open for one of them. */
+static void
+wait_for_a_start (Works *self)
+{
+  int before = atomic_load (&self->n_left);
+
+  while (before > 0 && atomic_load (&self->n_left) == before)
+    g_thread_yield ();
+}
+
 /* No wake-up is lost: workers of two pools that share a limit, while it is changed and they are paused, get all
  * their work done, and the limit is kept. */
 static void
@@ -504,7 +514,7 @@ test_gate_no_worker_is_forgotten (void)
       cfut_gate_set_paused (one->gate, TRUE);
       g_thread_yield ();
       cfut_gate_set_paused (one->gate, FALSE);
-      g_usleep (300);
+      wait_for_a_start (one);
     }
 
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)

@@ -5,13 +5,19 @@
 /* What a worker of a pool does: find a link in its own ring, in the injector or in another's ring,
  * run it, and sleep when there is none.
  *
- * Threads: a worker's functions on its own thread; wake_idle, watch and stop_running on any.
+ * How many it fetches at once from the injector grows while tasks prove quick, and it looks into the
+ * rings of others every second time: what they have fetched may stand behind a long task.
+ *
+ * Threads: a worker's functions on its own thread; wake_idle, retire_idle, has_links, has_work and
+ *   is_held_back on any.
  * Locks: the pool's lock guards the stack of idle workers and the slots.
  * Owns: a worker is its pool's, from first to last; its slot is used again.
  * Invariants: those of cfut-pool.c, and
  * 1. A worker that sleeps has put itself on the idle stack and then looked at all queues once more.
  * 2. Whoever takes it from there, under the pool's lock, counts it as searching, or as gone, tells
  *    it so, and fires it; the worker does nothing else before it is fired.
+ * 3. Nothing is taken without the gate's leave, where there is a gate; a leave that is not used is
+ *    given back.
  * Not here: where threads come from. */
 
 #include "core/cfut-lock-private.h"

@@ -30,7 +30,7 @@
  * 5. Tokens in GThreadPool that nobody counts as live are strays, left by a thread that could not
  *    be made: GThreadPool keeps such a token in its queue. The handle lets them outlive the pool.
  * Not here: how a worker finds its next link (cfut-pool-work.c), priorities (cfut-pool-place.c),
- * what runs and what blocks (cfut-pool-run.c); what links are. */
+ * what runs and what blocks (cfut-pool-run.c), deadlines (cfut-pool-late.c); what links are. */
 
 #include "core/cfut-lock-private.h"
 #include "core/cfut-pool-struct-private.h"
