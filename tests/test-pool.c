@@ -8,7 +8,7 @@
 
 #include "test-util.h"
 
-#include "core/cfut-pool-private.h"
+#include "core/cfut-pool-struct-private.h"
 #include "core/cfut-ring-private.h"
 
 typedef struct {
@@ -302,6 +302,51 @@ test_pool_bursts (void)
     }
 }
 
+typedef struct {
+  CfutPool *pool;
+  int ends;          /* atomic */
+  int n_looks;       /* atomic */
+  int n_empty;
+} Looker;
+
+static gpointer
+look_at_pool (gpointer data)
+{
+  Looker *self = data;
+
+  while (!g_atomic_int_get (&self->ends))
+    {
+      if (!cfut_pool_has_links (self->pool))
+        self->n_empty++;
+      g_atomic_int_inc (&self->n_looks);
+    }
+  return NULL;
+}
+
+/* What stands among the priorities is there all the time, however it is moved: who looks whether a closed
+ * pool has ended does so without a lock. */
+static void
+test_pool_moved_is_never_gone (void)
+{
+  Item item = { .ran = NULL };
+  CfutPoolPlace place = { .link = &item.link };
+  Looker looker = { .pool = cfut_pool_new (&item_class, 1, 1000, NULL, NULL) };
+  GThread *thread;
+
+  g_assert_false (cfut_pool_place (looker.pool, &place, CFUT_POOL_NEVER));
+  thread = g_thread_new ("looker", look_at_pool, &looker);
+  for (gint64 i = 1; g_atomic_int_get (&looker.n_looks) < 2000000; i++)
+    g_assert_true (cfut_pool_place (looker.pool, &place, i % 3 == 0 ? CFUT_POOL_NEVER : i));
+  g_atomic_int_set (&looker.ends, TRUE);
+  g_thread_join (thread);
+
+  g_assert_cmpint (looker.n_empty, ==, 0);
+  g_assert_true (cfut_pool_unplace (looker.pool, &place));
+  g_assert_false (cfut_pool_has_links (looker.pool));
+  cfut_pool_close (looker.pool);
+  cfut_pool_unref (looker.pool);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -312,6 +357,8 @@ main (int   argc,
   g_test_add_func ("/cfut/pool/1-ring-owner-against-thieves", test_pool_ring_owner_against_thieves);
   g_test_add_func ("/cfut/pool/1-9-retire-against-push", test_pool_retire_against_push);
   g_test_add_func ("/cfut/pool/1-bursts", test_pool_bursts);
+
+  g_test_add_func ("/cfut/pool/moved-is-never-gone", test_pool_moved_is_never_gone);
 
   return g_test_run ();
 }

@@ -19,6 +19,8 @@
  * Invariants:
  * 1. n_ready counts the places whose key is not NEVER, n_places all of them; sequentially
  *    consistent, as who goes to sleep looks at them.
+ * 2. What is moved is counted all the time: else its pool could seem to be empty, and be taken for
+ *    ended.
  * Not here: how keys come from priorities (cfut-task-options.c). */
 
 #include "core/cfut-lock-private.h"
@@ -39,20 +41,22 @@ pool_place_locked (CfutPool      *self,
                    CfutPoolPlace *place,
                    gint64         key)
 {
-  gboolean moved = place->place.index > 0;
+  gboolean was_ready;
 
-  if (moved)
-    {
-      pool_count_place (self, place->place.key, -1);
-      cfut_heap_move (&self->heap, &place->place, key);
-    }
-  else
+  if (place->place.index == 0)
     {
       cfut_heap_insert (&self->heap, &place->place, key);
+      pool_count_place (self, key, 1);
+      return FALSE;
     }
-  pool_count_place (self, key, 1);
 
-  return moved;
+  /* Who looks at the counts does so without the lock: what only moves is there all the time. */
+  was_ready = place->place.key != CFUT_POOL_NEVER;
+  cfut_heap_move (&self->heap, &place->place, key);
+  if (was_ready != (key != CFUT_POOL_NEVER))
+    atomic_fetch_add_explicit (&self->n_ready, was_ready ? -1 : 1, memory_order_seq_cst);
+
+  return TRUE;
 }
 
 gboolean
