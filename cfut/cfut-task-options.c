@@ -202,6 +202,15 @@ void
 cfut_task_options_start (CfutTaskOptions *self,
                          CfutPoolRun     *run)
 {
+  CfutTask *task = self->task;
+
+  /* It may stand among the priorities while it is run from elsewhere: by a wait, or by one of two
+   * workers that had taken it, each from another place. Aside, and resumed just now, it would stand
+   * there for ever. */
+  if ((cfut_cell_load (&task->parent_instance.cell) & CFUT_CELL_PLACED) &&
+      task->entry.pool != NULL && cfut_pool_unplace (task->entry.pool, &self->place))
+    g_object_unref (task);
+
   if (self->has_queue_deadline && cfut_timer_disarm (&self->timer))
     g_object_unref (self->task);
   options_leave_room (self);

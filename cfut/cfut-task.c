@@ -228,14 +228,7 @@ cfut_task_run_here (CfutFuture *future)
   cfut_pool_begin_run_here ();
   ran = cfut_future_begin_run (future, CFUT_CELL_PAUSED);
   if (ran)
-    {
-      CfutTaskOptions *options = cfut_task_peek_options (self);
-
-      /* Where it was set aside, and has just been resumed, nobody would ever take it from. */
-      if (options != NULL && cfut_pool_unplace (self->entry.pool, &options->place))
-        g_object_unref (self);
-      task_run_begun (self);
-    }
+    task_run_begun (self);
   cfut_pool_end_run_here (ran);
   if (!ran)
     cfut_future_release (future);

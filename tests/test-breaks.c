@@ -33,6 +33,7 @@
 #include "test-util.h"
 
 #include "core/cfut-pool-struct-private.h"
+#include "cfut-task-private.h"
 
 typedef struct _Item Item;
 
@@ -672,6 +673,54 @@ test_breaks_popped_while_run_in_a_wait (void)
     }
 }
 
+static gboolean
+run_other (CfutTask  *task,
+           gpointer   other,
+           GError   **error)
+{
+  g_object_ref (other);
+  g_assert_true (cfut_task_run (other, CFUT_CELL_PAUSED));
+  return TRUE;
+}
+
+/* Two workers have taken one task, each from another place, as it was given a priority in between. It is paused: the
+ * first sets it aside; it is resumed, and before it is given its place in the queue again the second has begun to
+ * run it. Nothing is left of it there, and the executor ends. */
+static void
+test_breaks_run_by_the_other_of_two (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutFuture) blocker = NULL;
+  g_autoptr (CfutFuture) future = NULL;
+  g_autoptr (CfutFuture) runner = NULL;
+  TestPlace destroyed = { NULL, };
+  GError *error = NULL;
+  TestGate gate;
+  CfutTask *task;
+
+  test_gate_init (&gate);
+  blocker = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+  future = cfut_executor_submit (executor, test_task_nothing, &destroyed, test_place_note);
+  cfut_future_pause (future);
+  test_gate_open (&gate);
+
+  task = CFUT_TASK (future);
+  test_poll_until (cfut_cell_load (&future->cell) & CFUT_CELL_PLACED);
+  test_poll_until (cfut_pool_is_aside (task->entry.pool, &cfut_task_peek_options (task)->place));
+
+  /* The first half of resuming. */
+  cfut_cell_clear_flags (&future->cell, CFUT_CELL_PAUSED);
+  runner = cfut_executor_submit (executor, run_other, task, NULL);
+  test_assert_settles (runner, CFUT_STATE_RESOLVED);
+  test_assert_settles (future, CFUT_STATE_RESOLVED);
+  cfut_future_resume (future);
+
+  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (test_place_get_n (&destroyed), ==, 1);
+  test_gate_clear (&gate);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -692,6 +741,8 @@ main (int   argc,
   add ("11-freed-by-its-own-worker", freed_by_its_own_worker);
   add ("12-stuck-and-late", stuck_and_late);
 #undef add
+
+  g_test_add_func ("/cfut/breaks/06-run-by-the-other-of-two", test_breaks_run_by_the_other_of_two);
 
   return g_test_run ();
 }
