@@ -4,12 +4,14 @@
 
 /* Pausing: what has not started stays where it is, what runs stops at its next checkpoint.
  *
- * Threads: pause and resume on any; pause_here on the thread that runs the function.
- * Locks: the cell's guards the waiter of the function that is paused.
- * Owns: nothing; the waiter is on the stack of the thread that waits.
+ * Threads: pause and resume on any; pause_here on the threads that run the function: one, or for a
+ * range several.
+ * Locks: the cell's guards the list of those that wait.
+ * Owns: nothing; each waiter is on the stack of its thread.
  * Invariants:
- * 1. Whoever takes the waiter out of the extra part fires it, once; only then does pause_here
- *    return.
+ * 1. Whoever takes the list out of the extra part fires all in it, once; only then does pause_here
+ *    return there.
+ * 2. Nobody is in the list without PAUSED: it is cleared and the list taken under one lock.
  * Not here: queues, which hold back what is paused (cfut-thread-executor.c). */
 
 #include "cfut-future-private.h"
