@@ -124,8 +124,10 @@ cfut_future_reap_submitted (CfutFuture *self)
 {
   CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
 
-  if (!(cfut_cell_set_flags (&self->cell, CFUT_CELL_REAPED) & CFUT_CELL_REAPED) &&
-      klass->released != NULL)
+  if (klass->released == NULL || (klass->is_bare != NULL && klass->is_bare (self)))
+    return;
+
+  if (!(cfut_cell_set_flags (&self->cell, CFUT_CELL_REAPED) & CFUT_CELL_REAPED))
     klass->released (self);
 }
 

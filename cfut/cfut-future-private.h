@@ -70,7 +70,9 @@ struct _CfutFutureClass {
 
   /* Releases what the future was submitted with, once, on the owner's context. */
   void (*released) (CfutFuture *self);
-  /* Whether that would release anything; on the owner's thread. */
+  /* (nullable): whether there is nothing for that to do. */
+  gboolean (*is_bare) (CfutFuture *self);
+  /* Whether that would free what a user gave; on the owner's thread. */
   gboolean (*holds_data) (CfutFuture *self);
   /* Settled while it stood in a queue: called under the cell's lock, to keep the accounts. What it
    * returns, if anything, is given to after_unqueued outside of the lock. */

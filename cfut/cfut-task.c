@@ -64,6 +64,14 @@ cfut_task_released (CfutFuture *future)
 }
 
 static gboolean
+cfut_task_is_bare (CfutFuture *future)
+{
+  CfutTask *self = (CfutTask *) future;
+
+  return self->destroy == NULL && cfut_task_peek_options (self) == NULL;
+}
+
+static gboolean
 cfut_task_holds_data (CfutFuture *future)
 {
   return ((CfutTask *) future)->destroy != NULL;
@@ -124,6 +132,7 @@ cfut_task_class_init (CfutTaskClass *klass)
 
   G_OBJECT_CLASS (klass)->finalize = cfut_task_finalize;
   future_class->released = cfut_task_released;
+  future_class->is_bare = cfut_task_is_bare;
   future_class->holds_data = cfut_task_holds_data;
   future_class->unqueued = cfut_task_unqueued;
   future_class->after_unqueued = cfut_task_after_unqueued;

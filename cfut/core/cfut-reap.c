@@ -151,6 +151,14 @@ owner_acquire_context (CfutOwner *self)
   return context != NULL && g_main_context_acquire (context) ? context : NULL;
 }
 
+/* As cfut_owner_is_thread_here. */
+static inline gboolean
+owner_is_here (CfutOwner *self)
+{
+  return self->thread == cfut_thread_get () &&
+         !atomic_load_explicit (&self->thread_gone, memory_order_relaxed);
+}
+
 static inline gboolean
 owner_has_items (CfutOwner *self)
 {
@@ -250,7 +258,7 @@ owner_tick_now (CfutOwner *self)
 void
 cfut_owner_tick (CfutOwner *self)
 {
-  if (cfut_owner_is_thread_here (self) && ++self->n_ticks % REAP_TICKS == 0 &&
+  if (owner_is_here (self) && ++self->n_ticks % REAP_TICKS == 0 &&
       owner_has_items (self))
     owner_tick_now (self);
 }
@@ -261,7 +269,7 @@ cfut_owner_waited (CfutOwner *self)
 {
   GMainContext *context;
 
-  if (!cfut_owner_is_thread_here (self) || ++self->n_waits % REAP_WAITS != 0 ||
+  if (!owner_is_here (self) || ++self->n_waits % REAP_WAITS != 0 ||
       !owner_has_items (self) || (context = owner_acquire_context (self)) == NULL)
     return;
 
