@@ -29,6 +29,9 @@
 #define REAP_DROPPED_TICK (2 * REAP_TICKS)
 /* 1,024 submissions. */
 #define STALLED_TICKS 16
+/* So many in a row that are all held, then no more of them this time: what waits behind is at most
+ * four times of what is held in front of it. */
+#define STALLED_LOOKS 256
 #define REAP_WAITS 8
 #define REAP_DROPPED_WAIT (2 * REAP_WAITS)
 
@@ -72,8 +75,10 @@ owner_look_at_kept (CfutOwner *self,
 
 static gsize
 owner_reap_own (CfutOwner *self,
-                guint      n_old)
+                guint      n_old,
+                guint      n_held_max)
 {
+  guint n_held = 0;
   gsize n = 0;
 
   if (self->reaps)
@@ -85,16 +90,22 @@ owner_reap_own (CfutOwner *self,
   for (guint i = 0; i < n_old && owner_look_at_kept (self, &n); i++)
     ;
 
-  for (guint i = 0; i < REAP_AT_ONCE; i++)
+  for (guint i = 0; i < REAP_AT_ONCE && n_held < n_held_max; i++)
     {
       CfutItem *item = (CfutItem *) cfut_queue_pop (&self->queue);
 
       if (item == NULL)
         break;
       if (item->klass->deliver (item, CFUT_DELIVER_REAP))
-        cfut_owner_keep (self, item);
+        {
+          cfut_owner_keep (self, item);
+          n_held++;
+        }
       else
-        n++;
+        {
+          n_held = 0;
+          n++;
+        }
     }
   self->reaps = FALSE;
 
@@ -127,7 +138,7 @@ delivery_reap_strays (CfutDelivery *self)
         }
       else if (atomic_load_explicit (&owner->thread_gone, memory_order_acquire))
         {
-          n += owner_reap_own (owner, REAP_AT_ONCE);
+          n += owner_reap_own (owner, REAP_AT_ONCE, REAP_AT_ONCE);
           cfut_owner_finish (owner, self);
         }
       cfut_owner_unref (owner);
@@ -181,7 +192,7 @@ cfut_owner_reap (CfutOwner *self,
       (context = owner_acquire_context (self)) == NULL)
     return 0;
 
-  n = owner_reap_own (self, n_old);
+  n = owner_reap_own (self, n_old, REAP_AT_ONCE);
   if (strays)
     n += delivery_reap_strays (delivery);
   g_main_context_release (context);
@@ -250,7 +261,7 @@ owner_tick_now (CfutOwner *self)
   else if (++self->n_stalled >= STALLED_TICKS)
     {
       self->n_stalled = 0;
-      owner_reap_own (self, REAP_OLD_TICK);
+      owner_reap_own (self, REAP_OLD_TICK, STALLED_LOOKS);
     }
   g_main_context_release (context);
 }
