@@ -183,7 +183,8 @@ future_announce (CfutFuture *self,
         {
           if (cfut_cell_state (word) == CFUT_STATE_REJECTED && cfut_future_has_observers (self))
             cfut_future_observe (self);
-          future_notify (self, cfut_cell_state (word));
+          if (cfut_future_has_watchers (self))
+            future_notify (self, cfut_cell_state (word));
           cfut_future_emit_done (self);
         }
     }
@@ -355,13 +356,14 @@ const CfutItemClass cfut_future_item_class = {
   .is_held = future_is_held,
 };
 
-/* Something that a UI shows has changed: schedules the future if anybody listens. */
+/* Something that a UI shows has changed: schedules the future if anybody listens. A handler of `done`
+ * need not be told. */
 void
 cfut_future_changed (CfutFuture *self)
 {
   guint word;
 
-  if (!future_has_handlers (self))
+  if (!cfut_future_has_watchers (self))
     return;
 
   word = atomic_load_explicit (&self->cell.word, memory_order_relaxed);

@@ -122,6 +122,8 @@ CfutFutureExtra *cfut_future_get_extra   (CfutFuture       *self);
 void        cfut_future_notify           (CfutFuture       *self,
                                           CfutFutureDirty   dirty);
 void        cfut_future_emit_done        (CfutFuture       *self);
+/* A handler of any notification. */
+gboolean    cfut_future_has_watchers     (CfutFuture       *self);
 /* A handler of `done`, or of the notification of `state`. */
 gboolean    cfut_future_has_observers    (CfutFuture       *self);
 

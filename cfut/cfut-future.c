@@ -59,6 +59,7 @@ typedef enum {
 
 static GParamSpec *properties[PROP_WORKER_NAME + 1];
 static guint done_signal;
+static guint notify_signal;
 
 G_DEFINE_ABSTRACT_TYPE (CfutFuture, cfut_future, G_TYPE_OBJECT)
 
@@ -84,13 +85,15 @@ cfut_future_emit_done (CfutFuture *self)
 }
 
 gboolean
+cfut_future_has_watchers (CfutFuture *self)
+{
+  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID | G_SIGNAL_MATCH_UNBLOCKED, notify_signal,
+                                0, NULL, NULL, NULL) != 0;
+}
+
+gboolean
 cfut_future_has_observers (CfutFuture *self)
 {
-  static guint notify_signal;
-
-  if (notify_signal == 0)
-    notify_signal = g_signal_lookup ("notify", G_TYPE_OBJECT);
-
   return g_signal_has_handler_pending (self, done_signal, 0, FALSE) ||
          g_signal_has_handler_pending (self, notify_signal, 0, FALSE) ||
          g_signal_has_handler_pending (self, notify_signal, g_quark_from_static_string ("state"),
@@ -296,6 +299,7 @@ cfut_future_class_init (CfutFutureClass *klass)
    */
   done_signal = g_signal_new ("done", CFUT_TYPE_FUTURE, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                               g_cclosure_marshal_VOID__VOID, G_TYPE_NONE, 0);
+  notify_signal = g_signal_lookup ("notify", G_TYPE_OBJECT);
 }
 
 static void
