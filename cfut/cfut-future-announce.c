@@ -16,14 +16,12 @@
  *    count of references that came along.
  * 2. ANNOUNCED is set once, by a loop. Reaping keeps a future that somebody else still holds, since
  *    a handler may be connected to it yet.
- * 3. What runs when a loop first looks at its context is scheduled then, if anybody listens.
- * 4. Between two notifications of a running future there is a sixtieth of a second; THROTTLED says
+ * 3. Between two notifications of a running future there is a sixtieth of a second; THROTTLED says
  *    that the next has its time already.
- * Not here: settling (cfut-future-settle.c). */
+ * Not here: settling (cfut-future-settle.c), who tells of what begins (cfut-future-started.c). */
 
 #include <string.h>
 
-#include "core/cfut-pool-private.h"
 #include "cfut-future-private.h"
 
 /* At most 60 notifications of progress a second for each future. */
@@ -383,35 +381,6 @@ cfut_future_changed (CfutFuture *self)
       g_object_ref (self);
       cfut_owner_push (self->owner, &self->item);
     }
-}
-
-/* Its function begins. Where no loop has run yet, nobody can be told, and looking for handlers is
- * left out: it would take a lock of the process's for each task. The first loop asks for all that
- * runs then. */
-void
-cfut_future_started (CfutFuture *self)
-{
-  if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
-    cfut_future_debug_started (self);
-  if (cfut_owner_has_seen_loop (self->owner))
-    cfut_future_changed (self);
-}
-
-/* The first iteration of a loop under a context. */
-void
-cfut_future_loop_seen (CfutDelivery *delivery)
-{
-  GPtrArray *running = cfut_pool_dup_running (NULL);
-
-  for (guint i = 0; i < running->len; i++)
-    {
-      CfutFuture *future = running->pdata[i];
-
-      if (cfut_owner_is_of (future->owner, delivery))
-        cfut_future_changed (future);
-      cfut_future_hand_over (future);
-    }
-  g_ptr_array_unref (running);
 }
 
 void

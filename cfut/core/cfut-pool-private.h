@@ -137,6 +137,8 @@ void      cfut_pool_leave_run      (CfutPoolRun         *run);
 /* Once a run with that deadline was entered, on a worker. FALSE: nothing will come of it. */
 gboolean  cfut_pool_watch_run      (gint64               deadline_usec);
 GPtrArray *cfut_pool_dup_running   (CfutPool            *self);
+/* On all pools; @wanted must not wait, nor take any of our locks. */
+GPtrArray *cfut_pool_dup_running_if (gboolean          (*wanted) (GObject *object));
 GPtrArray *cfut_pool_stop_running  (CfutPool            *self);
 gboolean  cfut_pool_is_stopping    (void);
 /* The thread that runs @object is not counted on any more. FALSE: none does. */

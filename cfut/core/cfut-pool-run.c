@@ -151,6 +151,7 @@ cfut_pool_give_back (CfutPoolWorker *worker,
 
 static void
 pool_collect_running (CfutPool  *self,
+                      gboolean (*wanted) (GObject *object),
                       GPtrArray *objects)
 {
   guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
@@ -163,26 +164,31 @@ pool_collect_running (CfutPool  *self,
       if (run == NULL)
         continue;
       for (CfutPoolRun *each = run; each != NULL; each = each->outer)
-        g_ptr_array_add (objects, g_object_ref (each->object));
+        if (wanted == NULL || wanted (each->object))
+          g_ptr_array_add (objects, g_object_ref (each->object));
       cfut_pool_give_back (worker, run);
     }
 }
 
-/* (transfer full): what runs at this moment; NULL: on all pools. */
+/* (transfer full): what runs at this moment. */
 GPtrArray *
 cfut_pool_dup_running (CfutPool *self)
 {
   GPtrArray *objects = g_ptr_array_new ();
 
-  if (self != NULL)
-    {
-      pool_collect_running (self, objects);
-      return objects;
-    }
+  pool_collect_running (self, NULL, objects);
+  return objects;
+}
+
+/* (transfer full) */
+GPtrArray *
+cfut_pool_dup_running_if (gboolean (*wanted) (GObject *object))
+{
+  GPtrArray *objects = g_ptr_array_new ();
 
   cfut_lock (&pools_lock, CFUT_LOCK_POOLS);
   for (CfutPool *pool = pools; pool != NULL; pool = pool->next_pool)
-    pool_collect_running (pool, objects);
+    pool_collect_running (pool, wanted, objects);
   cfut_unlock (&pools_lock, CFUT_LOCK_POOLS);
 
   return objects;
