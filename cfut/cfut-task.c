@@ -232,6 +232,9 @@ cfut_task_run_here (CfutFuture *future)
       !(cfut_cell_load (&future->cell) & CFUT_CELL_QUEUED))
     return FALSE;
 
+  if (cfut_pool_run_own (&self->entry.link))
+    return TRUE;
+
   /* Before it is claimed: who finds its stale presence may drop the last one else. */
   g_object_ref (self);
   cfut_pool_begin_run_here ();

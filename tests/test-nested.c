@@ -69,6 +69,47 @@ run_outer (CfutTask  *task,
   return error == NULL || *error == NULL;
 }
 
+/* A thousand waits, one after the other or eight at a time from the first on. */
+static gboolean
+wait_often (CfutTask  *task,
+            gpointer   data,
+            GError   **error)
+{
+  CfutExecutor *executor = data;
+
+  for (guint i = 0; i < 1000; i++)
+    {
+      CfutFuture *futures[8];
+      guint n = i % 2 == 0 ? 1 : G_N_ELEMENTS (futures);
+
+      for (guint k = 0; k < n; k++)
+        futures[k] = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+      for (guint k = 0; k < n; k++)
+        {
+          g_assert_true (cfut_future_wait (futures[k], -1, NULL, NULL));
+
+          /* Ours, and that of the owner's queue. */
+          g_assert_cmpint (g_atomic_int_get ((int *) &G_OBJECT (futures[k])->ref_count), <=, 2);
+        }
+      for (guint k = 0; k < n; k++)
+        g_object_unref (futures[k]);
+    }
+  return TRUE;
+}
+
+/* What a wait has run leaves nothing behind in the queue, however long the task that waits goes on:
+ * a server's main task would else grow with each. */
+static void
+test_nested_leaves_nothing_queued (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+  g_autoptr (CfutFuture) future = cfut_executor_submit (executor, wait_often, executor, NULL);
+
+  g_assert_true (cfut_future_wait (future, TEST_DEADLINE_USEC, NULL, NULL));
+  g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_RESOLVED);
+  assert_ends (executor);
+}
+
 /* Guarantee 6: in a pool of one the wait runs what it waits for, on its own thread, and it counts
  * as running then. */
 static void
@@ -608,6 +649,7 @@ main (int   argc,
 
 #define add(name, func) g_test_add_func ("/cfut/nested/" name, test_nested_##func)
   add ("6-inline", inline);
+  add ("6-leaves-nothing-queued", leaves_nothing_queued);
   add ("6-deep", deep);
   add ("6-tree", tree);
   add ("6-wait-with-limit", wait_with_limit);

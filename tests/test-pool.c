@@ -69,7 +69,28 @@ ring_set (CfutRing *ring,
   atomic_store (&ring->tail, index);
 }
 
-/* First in, first out, empty and full where the model is, and across the wrap of the indexes. */
+/* One that is there, or was; only the first and the last can be had. */
+static void
+ring_take_back_one (CfutRing *ring,
+                    GQueue   *model,
+                    Item     *items,
+                    GRand    *rand,
+                    guint     n_items)
+{
+  Item *item = &items[g_rand_int_range (rand, 0, n_items)];
+  gboolean takes;
+
+  if (model->length > 0 && g_rand_boolean (rand))
+    item = g_rand_boolean (rand) ? model->head->data : model->tail->data;
+  takes = model->length > 0 && (item == model->head->data || item == model->tail->data);
+
+  g_assert_cmpint (cfut_ring_take_back (ring, &item->link), ==, takes);
+  if (takes)
+    g_queue_remove (model, item);
+}
+
+/* First in, first out, empty and full where the model is, and across the wrap of the indexes; both
+ * ends can be taken back. */
 static void
 test_pool_ring_against_model (void)
 {
@@ -100,6 +121,8 @@ test_pool_ring_against_model (void)
             {
               g_assert_true ((gpointer) cfut_ring_take (ring) == g_queue_pop_head (&model));
             }
+          if (step % 3 == 0)
+            ring_take_back_one (ring, &model, items, rand, step + 1);
         }
       g_queue_clear (&model);
       g_free (items);
@@ -141,7 +164,20 @@ take_from_ring (gpointer data)
   return NULL;
 }
 
-/* Guarantee 1: the owner appends and takes while others steal, over the wrap: each is taken once. */
+/* As in a wait for the task that was submitted last, or first. */
+static void
+ring_take_back (RingRace *race,
+                Item     *item)
+{
+  if (!cfut_ring_take_back (&race->ring, &item->link))
+    return;
+
+  g_assert_cmpint (g_atomic_int_add (&item->n_ran, 1), ==, 0);
+  g_atomic_int_inc (&race->n_taken);
+}
+
+/* Guarantee 1: the owner appends, and takes back what it appended last or a little before, while
+ * others steal, over the wrap: each is taken once. */
 static void
 test_pool_ring_owner_against_thieves (void)
 {
@@ -158,6 +194,8 @@ test_pool_ring_owner_against_thieves (void)
         cfut_ring_append (&race->ring, &race->items[i++].link);
       else
         g_thread_yield ();
+      if (i % 4 < 2)
+        ring_take_back (race, &race->items[i - 1 - (i % 8 == 0 ? MIN (i - 1, 3) : 0)]);
     }
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     g_thread_join (threads[i]);

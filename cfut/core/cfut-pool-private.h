@@ -146,6 +146,8 @@ gboolean  cfut_pool_abandon        (GObject             *object);
 
 /* Runs a link of this thread's own pool inside of a wait. */
 gboolean  cfut_pool_may_run_here   (CfutPool            *self);
+/* One that this thread has queued itself, and that is taken out of there. FALSE: it did not run. */
+gboolean  cfut_pool_run_own        (CfutLink            *link);
 void      cfut_pool_begin_run_here (void);
 void      cfut_pool_end_run_here   (gboolean             ran);
 /* This thread will sleep; (nullable): the pool that has to hear when it is back. */

@@ -321,6 +321,22 @@ cfut_pool_may_run_here (CfutPool *self)
          atomic_load_explicit (&self->gate, memory_order_relaxed) == NULL;
 }
 
+gboolean
+cfut_pool_run_own (CfutLink *link)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  gboolean ran;
+
+  if (!cfut_ring_take_back (&worker->ring, link))
+    return FALSE;
+
+  cfut_pool_begin_run_here ();
+  ran = worker->pool->klass->run (link, FALSE) == CFUT_POOL_RAN;
+  cfut_pool_end_run_here (ran);
+
+  return ran;
+}
+
 /* Around a link of this pool's that is run here. */
 void
 cfut_pool_begin_run_here (void)

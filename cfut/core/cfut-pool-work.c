@@ -86,8 +86,7 @@ static void
 worker_steal_more (CfutPoolWorker *thief,
                    CfutPoolWorker *victim)
 {
-  guint32 more = (atomic_load_explicit (&victim->ring.tail, memory_order_acquire) -
-                  atomic_load_explicit (&victim->ring.head, memory_order_acquire)) / 2;
+  guint32 more = cfut_ring_length (&victim->ring) / 2;
 
   more = MIN (more, MIN (BATCH, cfut_ring_space (&thief->ring)));
   if (more == 0)
