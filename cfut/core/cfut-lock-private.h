@@ -32,6 +32,9 @@ typedef enum {
   CFUT_LOCK_RATE,      /* a rate limit's bucket */
   CFUT_LOCK_SPARE,     /* owners that may be used again */
   CFUT_LOCK_REPORT,    /* what was told of and warned of */
+  CFUT_LOCK_PAYLOAD,   /* a channel's payload buffers */
+  CFUT_LOCK_CHANNEL,   /* a channel's queue of what is to be sent */
+  CFUT_LOCK_IO,        /* whether there is an I/O thread */
   CFUT_LOCK_TIMER,     /* the wheel of all timers */
   CFUT_LOCK_PARKER     /* one thread's sleep, and spare parkers; nothing comes after it */
 } CfutLock;
