@@ -35,5 +35,6 @@ void    cfut_owner_hold_locks    (gboolean hold);
 void    cfut_report_hold_locks   (gboolean hold);
 void    cfut_parker_hold_locks   (gboolean hold);
 void    cfut_timer_hold_locks    (gboolean hold);
+void    cfut_io_hold_locks       (gboolean hold);
 
 G_END_DECLS

@@ -39,6 +39,7 @@ hold_locks (gboolean hold)
       cfut_delivery_hold_locks (TRUE);
       cfut_owner_hold_locks (TRUE);
       cfut_report_hold_locks (TRUE);
+      cfut_io_hold_locks (TRUE);
       cfut_timer_hold_locks (TRUE);
       cfut_parker_hold_locks (TRUE);
     }
@@ -46,6 +47,7 @@ hold_locks (gboolean hold)
     {
       cfut_parker_hold_locks (FALSE);
       cfut_timer_hold_locks (FALSE);
+      cfut_io_hold_locks (FALSE);
       cfut_report_hold_locks (FALSE);
       cfut_owner_hold_locks (FALSE);
       cfut_delivery_hold_locks (FALSE);

@@ -34,7 +34,9 @@ typedef struct {
   guint n_fds;                         /* the sender's own; what payloads came in is gone */
   GBytes *payloads[CFUT_WIRE_MAX_FDS];
   GError *payload_error;               /* (nullable): why they could not be mapped */
-  GBytes *block;                       /* (nullable): what wire points into, if it is the frame's own */
+  const guint8 *raw;                   /* what wire points into */
+  gsize raw_size;
+  GBytes *block;                       /* (nullable): the same, if it is the frame's own */
 } CfutFrame;
 
 /* All on the I/O thread, under no lock, never after `closed`; quick. */
@@ -48,7 +50,8 @@ typedef struct {
                   gpointer      data);
   /* Once, always, after the last frame. @error: NULL: the other side hung up between two frames;
    * G_IO_ERROR_CONNECTION_CLOSED: within one; G_IO_ERROR_INVALID_DATA: it broke the protocol, and why;
-   * G_IO_ERROR_CLOSED: cfut_channel_close (); else: reading failed. The descriptors are closed. */
+   * G_IO_ERROR_CLOSED: cfut_channel_close (); else: reading failed. The descriptors are closed,
+   * or are about to be, by who is writing. */
   void (*closed) (CfutChannel  *channel,
                   const GError *error,
                   gpointer      data);

@@ -20,6 +20,5 @@ gboolean      cfut_io_is_current  (void);
  * child nothing comes of it. */
 void          cfut_io_invoke      (void          (*func) (gpointer data),
                                    gpointer        data);
-void          cfut_io_hold_locks  (gboolean        hold);
 
 G_END_DECLS

@@ -25,17 +25,27 @@ typedef struct {
   guint n_fds;
 } CfutPacked;
 
-/* @release is called on any thread, under no lock, when the other side is to be told that the bytes
- * of a buffer of its own are gone; @data is referenced with @ref for each buffer that is known. */
-CfutPayloads *cfut_payloads_new      (void        (*release) (gpointer data,
-                                                              guint64  buffer),
-                                      gpointer    (*ref)     (gpointer data),
-                                      void        (*unref)   (gpointer data),
-                                      gpointer      data);
-/* What was received lives on in its GBytes. */
+/* Called on any thread, under no lock. Bytes that live hold a reference. */
+typedef struct {
+  gpointer (*ref)     (gpointer data);
+  void     (*unref)   (gpointer data);
+  /* The other side is to be told that we are done with a buffer of its own. */
+  void     (*release) (gpointer data,
+                       guint64  buffer);
+  /* The other side is to be told that a buffer of ours is used no more. */
+  void     (*forget)  (gpointer data,
+                       guint64  buffer);
+} CfutPayloadOwner;
+
+CfutPayloads *cfut_payloads_new      (const CfutPayloadOwner *owner,
+                                      gpointer                data);
+/* Any thread. Nothing more is sent or received: what no bytes live of is unmapped. */
+void          cfut_payloads_close    (CfutPayloads *self);
+/* No bytes of it live. */
 void          cfut_payloads_free     (CfutPayloads *self);
 
-/* Any thread. Takes the large `ay` out of @value, at most @max_fds of them. FALSE: there is no memory
+/* Any thread. Takes the large `ay` out of @value, as many as there are descriptors for behind the
+ * @first_fd that are taken. FALSE: there is no memory
  * or descriptor for it (G_IO_ERROR_NO_SPACE, G_IO_ERROR_TOO_MANY_OPEN_FILES), and nothing happened. */
 gboolean      cfut_payloads_pack     (CfutPayloads *self,
                                       GVariant     *value,
@@ -51,14 +61,14 @@ gboolean      cfut_payloads_released (CfutPayloads *self,
                                       guint64       buffer);
 gboolean      cfut_payloads_forget   (CfutPayloads *self,
                                       guint64       buffer);
-/* One thread at a time. Maps what a frame brought. (transfer full): read-only, never copied; its free
- * gives the buffer back. @fd stays the caller's. NULL: G_IO_ERROR_INVALID_DATA: a lie; others: no
+/* The reader. Maps what a frame brought. (transfer full): read-only, never copied; its free
+ * gives the buffer back. @fd is -1 after if it was kept, else it stays the caller's. NULL: G_IO_ERROR_INVALID_DATA: a lie; others: no
  * memory. */
 GBytes       *cfut_payloads_open     (CfutPayloads          *self,
                                       const CfutWirePayload *payload,
-                                      int                    fd,
+                                      int                   *fd,
                                       GError               **error);
-/* (transfer full): @value with the @bytes put into their places; NULL: a path leads nowhere. */
+/* (transfer full): @value with the @bytes put into their places. The codec has checked the paths. */
 GVariant     *cfut_payload_put_in    (GVariant              *value,
                                       const CfutWirePayload *payloads,
                                       GBytes * const        *bytes,

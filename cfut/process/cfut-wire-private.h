@@ -26,7 +26,8 @@ G_BEGIN_DECLS
 
 typedef enum {
   /* from the worker */
-  CFUT_WIRE_HELLO = 1,        /* (uuys): version, pid, byte order ('l' or 'B'), cookie; the first frame */
+  CFUT_WIRE_HELLO = 1,        /* (uuybs): version, pid, byte order ('l' or 'B'), whether the worker
+                               * has a control socket of its own, cookie; the first frame */
   CFUT_WIRE_STARTED,          /* -: the call's function is about to be entered */
   CFUT_WIRE_RESULT,           /* mv: the call has succeeded, with a value or none */
   CFUT_WIRE_ERROR,            /* (sisb): domain, code, message, whether it counts as cancelled */
@@ -34,16 +35,16 @@ typedef enum {
   CFUT_WIRE_MESSAGE,          /* s */
   CFUT_WIRE_DICT,             /* (sv): the dict's name, the operation; the id is the operation's */
   CFUT_WIRE_PONG,             /* -: the id is the ping's */
-  CFUT_WIRE_RETURNED,         /* -: a call that was taken back and will never be started */
+  CFUT_WIRE_RETURNED,         /* -: the answer to TAKE_BACK; the id is that of the call that was started
+                               * last, 0 if none was: those between the two will never be started */
   /* from the application */
   CFUT_WIRE_SETUP = 32,       /* a{sv}: options; the first frame */
   CFUT_WIRE_CALL,             /* (sv): function, arguments */
   CFUT_WIRE_CANCEL,           /* - */
   CFUT_WIRE_PAUSE,            /* - */
   CFUT_WIRE_RESUME,           /* - */
-  CFUT_WIRE_TAKE_BACK,        /* -: unless the call has started: then there is no answer but its result */
+  CFUT_WIRE_TAKE_BACK,        /* -: start none of the calls up to this id that have not started yet */
   CFUT_WIRE_DICT_REPLY,       /* v: the id is the operation's */
-  CFUT_WIRE_DICT_CHANGED,     /* (sv): the dict's name, what changed */
   CFUT_WIRE_PING,             /* - */
   CFUT_WIRE_STOP,             /* -: finish the calls that came before this, then exit */
   /* from both; a channel keeps these to itself */
@@ -59,7 +60,7 @@ typedef enum {
 
 /* With PAYLOAD the body's type is (Ta(auyutt)), where T is the frame's: each item is an `ay` of the
  * value that is empty in the body, as its bytes travel beside it: the way to it through the
- * value's containers, a CfutWirePayloadKind, the number of a descriptor, of a buffer, of bytes. */
+ * value's containers, a CfutWirePayloadKind, and the numbers of a descriptor, a buffer, its bytes. */
 typedef enum {
   CFUT_WIRE_FLAG_PAYLOAD = 1 << 0
 } CfutWireFlags;
@@ -83,8 +84,8 @@ typedef struct {
 typedef struct {
   CfutWireType type;
   guint64 id;
-  const char *name;         /* CALL: the function; DICT, DICT_CHANGED: the dict; MESSAGE: the text; HELLO: the cookie */
-  GVariant *value;          /* CALL, RESULT (nullable), DICT, DICT_CHANGED, DICT_REPLY; SETUP: an a{sv}. Not floating */
+  const char *name;         /* CALL: the function; DICT: the dict; MESSAGE: the text; HELLO: the cookie */
+  GVariant *value;          /* CALL, RESULT (nullable), DICT, DICT_REPLY; SETUP: an a{sv}. Not floating */
   const char *domain;       /* ERROR: of the GError */
   int code;
   const char *message;
@@ -93,6 +94,7 @@ typedef struct {
   guint64 total;
   guint32 version;          /* HELLO */
   guint32 pid;
+  gboolean has_control;
   /* A channel fills these in. */
   guint n_fds;
   const CfutWirePayload *payloads;
@@ -110,9 +112,10 @@ typedef struct {
   gboolean cancelled;
   guint64 done;
   guint64 total;
-  guint32 version;
+  guint32 version;            /* of a HELLO; nothing else of one of another version is filled in */
   guint32 pid;
   guint8 byte_order;
+  gboolean has_control;
 
   /* The value, in normal form; NULL: none. See cfut_frame_dup_value (). */
   const guint8 *value;
