@@ -37,6 +37,8 @@ G_BEGIN_DECLS
  * @CFUT_FUTURE_ERROR_QUEUE_FULL: the executor's queue has reached its limit
  * @CFUT_FUTURE_ERROR_INVALID_STATE: the future has not settled, or holds no error or no value of
  *   the kind that was asked for
+ * @CFUT_FUTURE_ERROR_WORKER_DIED: the worker process that ran the call ended before the call did
+ * @CFUT_FUTURE_ERROR_UNKNOWN_FUNCTION: no function has the name that was called
  *
  * Errors of futures and executors. A wait that ran out of time is %G_IO_ERROR_TIMED_OUT, and
  * cancellation is always %G_IO_ERROR_CANCELLED.
@@ -51,7 +53,9 @@ typedef enum {
   CFUT_FUTURE_ERROR_DEADLOCK,
   CFUT_FUTURE_ERROR_BROKEN,
   CFUT_FUTURE_ERROR_QUEUE_FULL,
-  CFUT_FUTURE_ERROR_INVALID_STATE
+  CFUT_FUTURE_ERROR_INVALID_STATE,
+  CFUT_FUTURE_ERROR_WORKER_DIED,
+  CFUT_FUTURE_ERROR_UNKNOWN_FUNCTION
 } CfutFutureError;
 
 CFUT_AVAILABLE_IN_1_0

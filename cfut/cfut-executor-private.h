@@ -45,6 +45,8 @@ typedef struct {
   CfutWorkLog *log;  /* (nullable): of a derived executor */
   _Atomic gboolean shut_down;
   _Atomic (CfutRoom *) room;  /* (nullable): set once */
+  _Atomic (CfutFunctions *) functions;  /* (nullable): set once */
+  gboolean by_name;  /* runs no functions of this process; immutable */
   _Atomic (CfutWorkGate *) work_gate;  /* (nullable): set once; of a derived executor */
 } CfutExecutorPrivate;
 

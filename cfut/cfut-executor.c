@@ -232,6 +232,8 @@ cfut_executor_finalize (GObject *object)
       cfut_room_unref (priv->room);
     }
   g_clear_pointer (&priv->log, cfut_work_log_unref);
+  if (priv->functions != NULL)
+    g_object_unref (priv->functions);
 
   G_OBJECT_CLASS (cfut_executor_parent_class)->finalize (object);
 }
@@ -685,8 +687,11 @@ cfut_executor_post (CfutExecutor   *self,
 gboolean
 cfut_executor_can_run_functions (CfutExecutor *self)
 {
+  CfutExecutorPrivate *priv;
+
   g_return_val_if_fail (CFUT_IS_EXECUTOR (self), FALSE);
 
-  return executor_get (self)->engine != &cfut_executor_log_engine ||
-         CFUT_EXECUTOR_GET_CLASS (self)->execute != cfut_executor_execute;
+  priv = executor_get (self);
+  return !priv->by_name && (priv->engine != &cfut_executor_log_engine ||
+                            CFUT_EXECUTOR_GET_CLASS (self)->execute != cfut_executor_execute);
 }

@@ -57,6 +57,7 @@ struct _CfutFutureExtra {
   guint64 done;
   guint64 total;
   CfutFutureDirty dirty;
+  GUnixFDList *fds;     /* (nullable): with the result; immutable once settled */
 
   /* Owning context only */
   CfutFuture *future;
@@ -198,6 +199,9 @@ GError     *cfut_future_no_error_set     (void);
 void        cfut_future_take_value       (CfutFuture       *self,
                                           GValue           *value);
 
+/* For reports; nobody is notified. */
+void        cfut_future_name_if_unnamed  (CfutFuture       *self,
+                                          const char       *name);
 void        cfut_future_report_progress  (CfutFuture       *self,
                                           guint64           done,
                                           guint64           total);

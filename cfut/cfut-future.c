@@ -143,6 +143,7 @@ cfut_future_finalize (GObject *object)
       g_free (extra->name);
       g_free (extra->message);
       g_clear_object (&extra->cancellable);
+      g_clear_object (&extra->fds);
       g_slice_free (CfutFutureExtra, extra);
     }
   if (self->owner != NULL)
@@ -409,6 +410,21 @@ cfut_future_set_name (CfutFuture *self,
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_NAME]);
   else
     cfut_future_changed (self);
+}
+
+void
+cfut_future_name_if_unnamed (CfutFuture *self,
+                             const char *name)
+{
+  CfutFutureExtra *extra = cfut_future_get_extra (self);
+  char *copy = g_strdup (name);
+
+  cfut_cell_lock (&self->cell);
+  if (extra->name == NULL)
+    extra->name = g_steal_pointer (&copy);
+  cfut_cell_unlock (&self->cell);
+
+  g_free (copy);
 }
 
 /**

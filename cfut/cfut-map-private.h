@@ -4,33 +4,14 @@
 
 #pragma once
 
-#include "core/cfut-delivery-private.h"
 #include "cfut-map.h"
+#include "cfut-owned-private.h"
 #include "cfut-request-private.h"
 
 G_BEGIN_DECLS
 
-typedef struct _CfutMapData CfutMapData;
 typedef struct _CfutMapCore CfutMapCore;
 typedef struct _CfutMapSource CfutMapSource;
-
-/* What several tasks share, to be embedded: the last reference, dropped on any thread, releases it
- * on the owner's context. */
-struct _CfutMapData {
-  CfutItem item;
-  gatomicrefcount ref_count;
-  CfutOwner *owner;
-  gpointer user_data;
-  GDestroyNotify destroy;
-  void (*free) (CfutMapData *self);
-};
-
-void         cfut_map_data_init      (CfutMapData       *self,
-                                      gpointer           user_data,
-                                      GDestroyNotify     destroy,
-                                      void             (*free) (CfutMapData *self));
-CfutMapData *cfut_map_data_ref       (CfutMapData       *self);
-void         cfut_map_data_unref     (CfutMapData       *self);
 
 /* What of a request is for the futures that others have, and what for the tasks that run them,
  * where that is not the same. Both (transfer full) (nullable). */
@@ -40,10 +21,12 @@ void         cfut_map_split_request  (CfutRequest       *request,
 
 /* What the items of a map run: immutable, held by each of them until it has settled. */
 struct _CfutMapCore {
-  CfutMapData data;
+  CfutOwned data;
   CfutMapFunc func;           /* either this ... */
   CfutMapItemFunc item_func;  /* ... or this, with ... */
-  GPtrArray *items;           /* ... the objects */
+  GPtrArray *items;           /* ... the objects; or a call of ... */
+  char *function;             /* ... what has this name, with each of ... */
+  GVariant *args;             /* ... these */
 };
 
 CfutMapCore *cfut_map_core_new       (gpointer           user_data,
@@ -52,7 +35,7 @@ CfutMapCore *cfut_map_core_new       (gpointer           user_data,
 /* Where items come from: held by the map as long as there is something to submit, and by who does
  * it. */
 struct _CfutMapSource {
-  CfutMapData data;
+  CfutOwned data;
   CfutMapCore *core;
   CfutExecutor *executor;
   CfutRequest *whole;      /* (nullable): for an item that is its own task, ... */

@@ -52,7 +52,7 @@ typedef struct {
 } RangeRunner;
 
 struct _MapRange {
-  CfutMapData data;
+  CfutOwned data;
   CfutNode node;              /* the future's */
 
   /* Immutable */
@@ -79,7 +79,7 @@ struct _MapRange {
 };
 
 static void
-range_free (CfutMapData *data)
+range_free (CfutOwned *data)
 {
   MapRange *self = (MapRange *) data;
 
@@ -99,7 +99,7 @@ range_free (CfutMapData *data)
 static void
 range_unref (gpointer data)
 {
-  cfut_map_data_unref (&((MapRange *) data)->data);
+  cfut_owned_unref (&((MapRange *) data)->data);
 }
 
 static void
@@ -402,8 +402,8 @@ range_new (guint          n_runners,
 {
   MapRange *self = g_malloc0 (sizeof (MapRange) + n_runners * sizeof (RangeRunner));
 
-  cfut_map_data_init (&self->data, user_data, destroy, range_free);
-  cfut_map_data_ref (&self->data);
+  cfut_owned_init (&self->data, user_data, destroy, range_free);
+  cfut_owned_ref (&self->data);
   self->task = cfut_task_new (range_run_nothing, self, range_unref);
   self->node.klass = &range_node_class;
   self->n_runners = n_runners;
@@ -433,7 +433,7 @@ range_submit (MapRange     *self,
       CfutFuture *future;
 
       atomic_fetch_add_explicit (&self->n_out, 1, memory_order_relaxed);
-      cfut_map_data_ref (&self->data);
+      cfut_owned_ref (&self->data);
       future = cfut_executor_submit_full (executor, part, runner_run, runner, runner_unref);
       cfut_future_observe (future);
       /* Who waits on a worker of the pool waits for what that pool runs. */

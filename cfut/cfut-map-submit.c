@@ -16,6 +16,7 @@
  * 3. User data, objects, executor and request are let go on the owner's context.
  * Not here: how many are submitted, and when (cfut-map.c). */
 
+#include "cfut-call-private.h"
 #include "cfut-executor.h"
 #include "cfut-map-private.h"
 #include "cfut-task-private.h"
@@ -32,62 +33,6 @@ typedef struct {
   guint n_items;
   CfutFuture *items[];
 } MapChunk;
-
-static void
-data_release (CfutMapData *self)
-{
-  CfutOwner *owner = self->owner;
-
-  if (self->destroy != NULL)
-    self->destroy (self->user_data);
-  self->free (self);
-  cfut_owner_unref (owner);
-}
-
-static gboolean
-data_deliver (CfutItem        *item,
-              CfutDeliverMode  mode)
-{
-  data_release ((CfutMapData *) item);
-  return FALSE;
-}
-
-static const CfutItemClass data_item_class = {
-  .deliver = data_deliver,
-};
-
-void
-cfut_map_data_init (CfutMapData   *self,
-                    gpointer       user_data,
-                    GDestroyNotify destroy,
-                    void         (*free) (CfutMapData *self))
-{
-  self->item.klass = &data_item_class;
-  g_atomic_ref_count_init (&self->ref_count);
-  self->owner = cfut_owner_ref (cfut_owner_get_current ());
-  self->user_data = user_data;
-  self->destroy = destroy;
-  self->free = free;
-}
-
-CfutMapData *
-cfut_map_data_ref (CfutMapData *self)
-{
-  g_atomic_ref_count_inc (&self->ref_count);
-  return self;
-}
-
-void
-cfut_map_data_unref (CfutMapData *self)
-{
-  if (!g_atomic_ref_count_dec (&self->ref_count))
-    return;
-
-  if (cfut_owner_is_context_here (self->owner))
-    data_release (self);
-  else
-    cfut_owner_push (self->owner, &self->item);
-}
 
 static CfutRequest *
 request_copy (CfutRequest *request)
@@ -126,11 +71,13 @@ cfut_map_split_request (CfutRequest  *request,
 }
 
 static void
-core_free (CfutMapData *data)
+core_free (CfutOwned *data)
 {
   CfutMapCore *self = (CfutMapCore *) data;
 
   g_clear_pointer (&self->items, g_ptr_array_unref);
+  g_clear_pointer (&self->function, g_free);
+  g_clear_pointer (&self->args, g_variant_unref);
   g_free (self);
 }
 
@@ -140,12 +87,12 @@ cfut_map_core_new (gpointer       user_data,
 {
   CfutMapCore *self = g_new0 (CfutMapCore, 1);
 
-  cfut_map_data_init (&self->data, user_data, destroy, core_free);
+  cfut_owned_init (&self->data, user_data, destroy, core_free);
   return self;
 }
 
 static void
-source_free (CfutMapData *data)
+source_free (CfutOwned *data)
 {
   CfutMapSource *self = (CfutMapSource *) data;
 
@@ -153,8 +100,24 @@ source_free (CfutMapData *data)
   g_clear_object (&self->whole);
   g_clear_object (&self->of_item);
   g_clear_object (&self->of_chunk);
-  cfut_map_data_unref (&self->core->data);
+  cfut_owned_unref (&self->core->data);
   g_free (self);
+}
+
+/* (transfer full): of an array of variants, what is in one. */
+static GVariant *
+core_dup_args (CfutMapCore *self,
+               guint64      index)
+{
+  GVariant *args = g_variant_get_child_value (self->args, index);
+  GVariant *inner;
+
+  if (!g_variant_is_of_type (args, G_VARIANT_TYPE_VARIANT))
+    return args;
+
+  inner = g_variant_get_variant (args);
+  g_variant_unref (args);
+  return inner;
 }
 
 static MapItem *
@@ -163,7 +126,7 @@ item_new (CfutMapCore *core,
 {
   MapItem *self = g_slice_new (MapItem);
 
-  cfut_map_data_ref (&core->data);
+  cfut_owned_ref (&core->data);
   self->core = core;
   self->index = index;
   return self;
@@ -174,7 +137,7 @@ item_free (gpointer data)
 {
   MapItem *self = data;
 
-  cfut_map_data_unref (&self->core->data);
+  cfut_owned_unref (&self->core->data);
   g_slice_free (MapItem, self);
 }
 
@@ -200,7 +163,7 @@ item_get_function (gpointer data)
   return core->items != NULL ? (gpointer) core->item_func : (gpointer) core->func;
 }
 
-static const CfutTaskWrapper item_wrapper = { item_run, item_get_function };
+static const CfutTaskWrapper item_wrapper = { item_run, item_get_function, NULL };
 
 CfutMapSource *
 cfut_map_source_new (CfutMapCore  *core,
@@ -209,9 +172,9 @@ cfut_map_source_new (CfutMapCore  *core,
 {
   CfutMapSource *self = g_new0 (CfutMapSource, 1);
 
-  cfut_task_set_wrapper (&item_wrapper);
-  cfut_map_data_init (&self->data, NULL, NULL, source_free);
-  cfut_map_data_ref (&core->data);
+  cfut_task_set_wrapper (CFUT_TASK_WRAPPER_MAP, &item_wrapper);
+  cfut_owned_init (&self->data, NULL, NULL, source_free);
+  cfut_owned_ref (&core->data);
   self->core = core;
   self->executor = g_object_ref (executor);
   if (request != NULL)
@@ -231,7 +194,7 @@ chunk_unref (gpointer data)
 
   for (guint i = 0; i < self->n_items; i++)
     cfut_future_release (self->items[i]);
-  cfut_map_data_unref (&self->core->data);
+  cfut_owned_unref (&self->core->data);
   g_free (self);
 }
 
@@ -302,7 +265,7 @@ chunk_new (CfutMapSource *source,
   g_atomic_ref_count_init (&self->ref_count);
   self->node.klass = &chunk_node_class;
   self->core = source->core;
-  cfut_map_data_ref (&self->core->data);
+  cfut_owned_ref (&self->core->data);
   self->n_items = n;
 
   for (guint i = 0; i < n; i++)
@@ -347,6 +310,21 @@ source_submit_chunk (CfutMapSource *self,
   return future;
 }
 
+static CfutFuture *
+source_submit_one (CfutMapSource *self,
+                   guint64        index)
+{
+  CfutMapCore *core = self->core;
+  g_autoptr (GVariant) args = NULL;
+
+  if (core->args == NULL)
+    return cfut_executor_submit_full (self->executor, self->whole, item_run, item_new (core, index),
+                                      item_free);
+
+  args = core_dup_args (core, index);
+  return cfut_executor_submit_call (self->executor, self->whole, core->function, args, NULL);
+}
+
 CfutFuture *
 cfut_map_source_submit (CfutMapSource *self,
                         guint64        first,
@@ -362,8 +340,7 @@ cfut_map_source_submit (CfutMapSource *self,
   if (n > 1)
     chunk = source_submit_chunk (self, first, n, items);
   else
-    items[0] = cfut_executor_submit_full (self->executor, self->whole, item_run,
-                                          item_new (self->core, first), item_free);
+    items[0] = source_submit_one (self, first);
   if (foreign)
     cfut_owner_enter (outer, NULL);
 

@@ -224,7 +224,7 @@ cfut_map_top_up (CfutMap *self)
   cfut_map_lock (self);
   if (self->source != NULL && !self->submitting && (n = map_room_locked (self)) > 0)
     {
-      source = (CfutMapSource *) cfut_map_data_ref (&self->source->data);
+      source = (CfutMapSource *) cfut_owned_ref (&self->source->data);
       self->submitting = TRUE;
     }
 
@@ -245,9 +245,9 @@ cfut_map_top_up (CfutMap *self)
   cfut_map_unlock (self);
 
   if (source != NULL)
-    cfut_map_data_unref (&source->data);
+    cfut_owned_unref (&source->data);
   if (spent != NULL)
-    cfut_map_data_unref (&spent->data);
+    cfut_owned_unref (&spent->data);
 }
 
 static void
@@ -257,7 +257,7 @@ cfut_map_finalize (GObject *object)
 
   slots_drop (self->slots);
   if (self->source != NULL)
-    cfut_map_data_unref (&self->source->data);
+    cfut_owned_unref (&self->source->data);
   g_mutex_clear (&self->lock);
 
   G_OBJECT_CLASS (cfut_map_parent_class)->finalize (object);
@@ -299,13 +299,13 @@ map_new (CfutExecutor *executor,
 {
   CfutMap *self = g_object_new (CFUT_TYPE_MAP, NULL);
 
-  self->chunk_size = request != NULL ? MAX (request->chunk_size, 1) : 1;
+  self->chunk_size = request != NULL && core->args == NULL ? MAX (request->chunk_size, 1) : 1;
   self->buffer_size = buffer_size > 0 ? buffer_size
                                       : default_buffer_size (executor, self->chunk_size);
   self->chunk_size = MIN (self->chunk_size, self->buffer_size);
   self->n_items = self->n_end = n_items;
   self->source = cfut_map_source_new (core, executor, request);
-  cfut_map_data_unref (&core->data);
+  cfut_owned_unref (&core->data);
 
   cfut_map_top_up (self);
   return self;
@@ -477,6 +477,46 @@ cfut_executor_map_array (CfutExecutor     *self,
 }
 
 /**
+ * cfut_executor_map_call:
+ * @self: an executor
+ * @request: (nullable): how each call is to be submitted; what it says now counts
+ * @function: the name of a function
+ * @args: an array, of which each element is what one call is given; of an array of variants (`av`),
+ *   what is in each. A floating reference is sunk
+ * @buffer_size: how many calls may be submitted ahead of what was taken; 0 as in
+ *   [method@Cfut.Executor.map]
+ *
+ * Calls a function by its name for each element of an array, like [method@Cfut.Executor.call] and
+ * [method@Cfut.Executor.map].
+ *
+ * Each call is a task of its own: a `chunk-size` in @request makes no difference. May be called on
+ * any thread.
+ *
+ * Returns: (transfer full): the map
+ *
+ * Since: 1.0
+ */
+CfutMap *
+cfut_executor_map_call (CfutExecutor *self,
+                        CfutRequest  *request,
+                        const char   *function,
+                        GVariant     *args,
+                        guint         buffer_size)
+{
+  CfutMapCore *core;
+
+  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
+  g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
+  g_return_val_if_fail (function != NULL, NULL);
+  g_return_val_if_fail (args != NULL && g_variant_is_of_type (args, G_VARIANT_TYPE_ARRAY), NULL);
+
+  core = cfut_map_core_new (NULL, NULL);
+  core->function = g_strdup (function);
+  core->args = g_variant_ref_sink (args);
+  return map_new (self, request, g_variant_n_children (args), buffer_size, core);
+}
+
+/**
  * cfut_map_cancel:
  * @self: a map
  *
@@ -506,7 +546,7 @@ cfut_map_cancel (CfutMap *self)
   slots_cancel (slots);
   slots_free (slots);
   if (source != NULL)
-    cfut_map_data_unref (&source->data);
+    cfut_owned_unref (&source->data);
 }
 
 /**

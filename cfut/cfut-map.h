@@ -63,6 +63,12 @@ CfutMap *cfut_executor_map_array (CfutExecutor    *self,
                                   gpointer         user_data,
                                   GDestroyNotify   destroy) G_GNUC_WARN_UNUSED_RESULT;
 CFUT_AVAILABLE_IN_1_0
+CfutMap *cfut_executor_map_call (CfutExecutor *self,
+                                 CfutRequest  *request,
+                                 const char   *function,
+                                 GVariant     *args,
+                                 guint         buffer_size) G_GNUC_WARN_UNUSED_RESULT;
+CFUT_AVAILABLE_IN_1_0
 CfutFuture *cfut_executor_map_range (CfutExecutor   *self,
                                      CfutRequest    *request,
                                      guint64         begin,

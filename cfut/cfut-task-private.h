@@ -35,11 +35,19 @@ struct _CfutTask {
   _Atomic (CfutTaskOptions *) options;
 };
 
-/* A function of the library's that calls a user's: the one that reports are to name. */
+/* A function of the library's that calls a user's: the one that reports are to name, or what else
+ * they are to call it if it has no name. */
 typedef struct {
   CfutTaskFunc func;
   gpointer (*get_function) (gpointer user_data);
+  const char *(*get_name) (gpointer user_data);  /* (nullable) */
 } CfutTaskWrapper;
+
+typedef enum {
+  CFUT_TASK_WRAPPER_MAP,
+  CFUT_TASK_WRAPPER_CALL,
+  CFUT_TASK_N_WRAPPERS
+} CfutTaskWrapperKind;
 
 struct _CfutTaskClass {
   CfutFutureClass parent_class;
@@ -71,8 +79,9 @@ struct _CfutTaskOptions {
   _Atomic gboolean in_room;
 };
 
-/* There is one, static, for all the program; set before a task with it is made. */
-void cfut_task_set_wrapper (const CfutTaskWrapper *wrapper);
+/* Static, one of each kind; set before a task with it is made. */
+void cfut_task_set_wrapper (CfutTaskWrapperKind    kind,
+                            const CfutTaskWrapper *wrapper);
 
 static inline CfutPoolEntry *
 cfut_pool_entry_from_link (CfutLink *link)

@@ -37,12 +37,26 @@
 
 G_DEFINE_FINAL_TYPE (CfutTask, cfut_task, CFUT_TYPE_FUTURE)
 
-static _Atomic (const CfutTaskWrapper *) task_wrapper;
+static _Atomic (const CfutTaskWrapper *) task_wrappers[CFUT_TASK_N_WRAPPERS];
 
 void
-cfut_task_set_wrapper (const CfutTaskWrapper *wrapper)
+cfut_task_set_wrapper (CfutTaskWrapperKind    kind,
+                       const CfutTaskWrapper *wrapper)
 {
-  atomic_store_explicit (&task_wrapper, wrapper, memory_order_release);
+  if (atomic_load_explicit (&task_wrappers[kind], memory_order_relaxed) != wrapper)
+    atomic_store_explicit (&task_wrappers[kind], wrapper, memory_order_release);
+}
+
+/* What wraps the user's function is called no more. */
+static void
+task_unwrap (CfutTask              *self,
+             const CfutTaskWrapper *wrapper)
+{
+  CfutFuture *future = &self->parent_instance;
+
+  if (wrapper->get_name != NULL && cfut_future_get_state (future) == CFUT_STATE_REJECTED)
+    cfut_future_name_if_unnamed (future, wrapper->get_name (self->user_data));
+  self->func = (CfutTaskFunc) wrapper->get_function (self->user_data);
 }
 
 static void
@@ -50,12 +64,19 @@ cfut_task_released (CfutFuture *future)
 {
   CfutTask *self = (CfutTask *) future;
   CfutTaskOptions *options = cfut_task_peek_options (self);
-  const CfutTaskWrapper *wrapper =
-    atomic_load_explicit (&task_wrapper, memory_order_acquire);
 
-  /* It is called no more, only named. */
-  if (wrapper != NULL && self->func == wrapper->func && self->destroy != NULL)
-    self->func = (CfutTaskFunc) wrapper->get_function (self->user_data);
+  for (guint i = 0; i < CFUT_TASK_N_WRAPPERS; i++)
+    {
+      const CfutTaskWrapper *wrapper =
+        atomic_load_explicit (&task_wrappers[i], memory_order_acquire);
+
+      if (wrapper != NULL && self->func == wrapper->func && self->destroy != NULL)
+        {
+          task_unwrap (self, wrapper);
+          break;
+        }
+    }
+
   /* It is not taken out: whoever waits may be asking whether there is something to be freed. */
   if (self->destroy != NULL)
     self->destroy (self->user_data);

@@ -25,6 +25,7 @@ typedef struct _CfutGroup CfutGroup;
 typedef struct _CfutRequest CfutRequest;
 typedef struct _CfutMap CfutMap;
 typedef struct _CfutRateLimit CfutRateLimit;
+typedef struct _CfutFunctions CfutFunctions;
 
 /**
  * CfutState:
@@ -203,6 +204,26 @@ typedef gboolean (*CfutMapFunc) (CfutTask  *task,
                                  guint64    index,
                                  gpointer   user_data,
                                  GError   **error);
+
+/**
+ * CfutCallFunc:
+ * @task: the task that is running
+ * @args: what it was called with
+ * @user_data: the data given with the function
+ * @error: return location for an error
+ *
+ * A function that is called by its name; like [callback@Cfut.TaskFunc], which says how it gives its
+ * result. It is called on threads of an executor, on several at once, or in a worker process. There
+ * a result has to have a form as a [type@GLib.Variant], as numbers, strings and bytes have.
+ *
+ * Returns: whether the call succeeded
+ *
+ * Since: 1.0
+ */
+typedef gboolean (*CfutCallFunc) (CfutTask  *task,
+                                  GVariant  *args,
+                                  gpointer   user_data,
+                                  GError   **error);
 
 /**
  * CfutChainFunc:

@@ -20,6 +20,8 @@
 #include <cfut/cfut-request.h>
 #include <cfut/cfut-rate-limit.h>
 #include <cfut/cfut-map.h>
+#include <cfut/cfut-functions.h>
+#include <cfut/cfut-call.h>
 #include <cfut/cfut-combine.h>
 #include <cfut/cfut-interop.h>
 #include <cfut/cfut-debug.h>
