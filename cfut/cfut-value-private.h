@@ -37,4 +37,14 @@ gboolean cfut_value_get_number   (const GValue *value,
                                   GValue       *number,
                                   GError      **error);
 
+/* How a result travels between processes: a variant as it is, anything else that has such a form
+ * inside of a variant of type `v`, and a variant of that type inside of another. (transfer full),
+ * not floating. NULL without an error: no value. G_IO_ERROR_NOT_SUPPORTED: it has no such form. */
+GVariant *cfut_value_to_wire       (const GValue *value,
+                                    GError      **error);
+/* @value is unset, and of the type that it was, or at least of one of the same kind. @variant may be
+ * NULL: no value. */
+void      cfut_value_init_from_wire (GValue      *value,
+                                     GVariant    *variant);
+
 G_END_DECLS
