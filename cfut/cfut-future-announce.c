@@ -434,7 +434,10 @@ cfut_future_report_message (CfutFuture *self,
 
   g_free (old);
   if (changed)
-    cfut_future_changed (self);
+    {
+      cfut_cell_walk_message (&self->cell);
+      cfut_future_changed (self);
+    }
 }
 
 typedef struct {

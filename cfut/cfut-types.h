@@ -26,6 +26,7 @@ typedef struct _CfutRequest CfutRequest;
 typedef struct _CfutMap CfutMap;
 typedef struct _CfutRateLimit CfutRateLimit;
 typedef struct _CfutFunctions CfutFunctions;
+typedef struct _CfutWorker CfutWorker;
 
 /**
  * CfutState:

@@ -14,6 +14,7 @@
 #include <cfut/cfut-promise.h>
 #include <cfut/cfut-task.h>
 #include <cfut/cfut-work.h>
+#include <cfut/cfut-worker.h>
 #include <cfut/cfut-executor.h>
 #include <cfut/cfut-thread-executor.h>
 #include <cfut/cfut-group.h>

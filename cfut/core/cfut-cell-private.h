@@ -37,6 +37,8 @@ struct _CfutNodeClass {
   void (*progress) (CfutNode *node,
                     guint64   done,
                     guint64   total);
+  /* The same, of another message. */
+  void (*message)  (CfutNode *node);
 };
 
 struct _CfutNode {
@@ -126,5 +128,6 @@ CfutNode *cfut_cell_take_context_node (CfutCell            *cell,
 void      cfut_cell_walk_progress (CfutCell   *cell,
                                    guint64     done,
                                    guint64     total);
+void      cfut_cell_walk_message (CfutCell   *cell);
 
 G_END_DECLS

@@ -383,3 +383,22 @@ cfut_cell_walk_progress (CfutCell *cell,
     }
   cfut_cell_unlock (cell);
 }
+
+/* And those that want to know that it has another message. */
+void
+cfut_cell_walk_message (CfutCell *cell)
+{
+  guint word;
+
+  if (!(cfut_cell_load (cell) & CFUT_CELL_HAS_NODES))
+    return;
+
+  word = cfut_cell_lock (cell);
+  if (!cfut_cell_settled (word))
+    {
+      for (CfutNode *node = cell->nodes; node != NULL; node = node->next)
+        if (node->klass->message != NULL)
+          node->klass->message (node);
+    }
+  cfut_cell_unlock (cell);
+}

@@ -1,0 +1,848 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+/* A worker's connection with the application.
+ *
+ *   sockets:  calls   --> the runner, between two functions         results, progress -->
+ *             control --> the listener, also while a function runs  its answers -->
+ *   stdio:    all     --> the listener --> a queue --> the runner    all -->
+ *
+ * The runner is the thread that runs the functions. With sockets it reads the calls by itself, so
+ * that a call costs no switch of threads. The listener hears what concerns a function that runs: to
+ * stop, to pause, and that the application is gone, after which it gives the function a time of
+ * grace and ends the process. It also sends progress, as often as is sensible.
+ *
+ * Threads: as the header says. Frames are sent on any.
+ * Locks: the link's lock guards what is running and what is to be; a channel's queue is filled
+ *   under it, where the order with the end of a call counts, and never flushed. The cell's lock is
+ *   taken under it.
+ * Owns: the channels; the running task, for the listener.
+ * Invariants:
+ * 1. Of the calls that were handed to this worker it starts a row without gaps, but for those that
+ *    were taken back: last_id is the last one that was decided about, and never goes back.
+ * 2. Nothing about a call is queued after its result.
+ * 3. `dirty` is set from a change of the running call's progress or message until somebody queues
+ *    it, and who sets it first wakes the listener.
+ * 4. The listener never waits for the runner without a limit.
+ * Not here: functions and results (cfut-worker.c), how frames look (cfut-wire.c). */
+
+#include <errno.h>
+#include <glib/gi18n-lib.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/cfut-lock-private.h"
+#include "cfut-error.h"
+#include "process/cfut-shared-dict-private.h"
+#include "process/cfut-worker-link-private.h"
+
+#define PROGRESS_USEC (G_USEC_PER_SEC / 60)
+
+/* How long a function may go on when the application is gone. */
+#define GRACE_USEC G_USEC_PER_SEC
+#define GRACE_MAX_USEC (5 * G_USEC_PER_SEC)
+
+enum { DIRTY_PROGRESS = 1 << 0, DIRTY_MESSAGE = 1 << 1 };
+
+/* An operation on a dict, on the stack of who waits for it. */
+typedef struct {
+  gboolean answered;
+  GVariant *reply;
+  GError *error;
+} Request;
+
+struct _CfutWorkerLink {
+  gatomicrefcount ref_count;
+
+  /* Immutable once open */
+  CfutChannel *calls;
+  CfutChannel *control;   /* the same one, over stdio */
+  gboolean is_stdio;
+  int calls_fd;           /* the channels' */
+  int control_fd;
+  int wake_fd;            /* an eventfd: the listener is to look */
+  GThread *listener;
+
+  /* Atomic */
+  _Atomic guint dirty;
+  _Atomic gboolean is_gone;   /* turns TRUE under the lock */
+
+  GMutex lock;
+
+  /* Guarded by the lock */
+  GCond changed;
+  gboolean is_open;
+  gboolean is_closing;
+  CfutWorkerCall *running;    /* (nullable) */
+  guint64 last_id;
+  guint64 taken_back_id;      /* up to this one, what was not decided about */
+  GArray *cancelled_ids;      /* of calls that were not decided about */
+  gint64 grace_usec;
+  GQueue frames;              /* stdio: of CfutFrame, for the runner */
+  gboolean at_end;            /* stdio: nothing comes after these ... */
+  GError *end_error;          /* (nullable): ... for this reason */
+  GHashTable *requests;       /* by number */
+  guint64 last_request;
+  gint64 told_usec;           /* when progress was last sent */
+};
+
+CfutWorkerLink *
+cfut_worker_link_new (void)
+{
+  CfutWorkerLink *self = g_new0 (CfutWorkerLink, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->changed);
+  self->wake_fd = -1;
+  self->grace_usec = GRACE_USEC;
+  self->cancelled_ids = g_array_new (FALSE, FALSE, sizeof (guint64));
+  self->requests = g_hash_table_new (g_int64_hash, g_int64_equal);
+  g_queue_init (&self->frames);
+
+  return self;
+}
+
+CfutWorkerLink *
+cfut_worker_link_ref (CfutWorkerLink *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+cfut_worker_link_unref (CfutWorkerLink *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_clear_pointer (&self->calls, cfut_channel_unref);
+  g_clear_pointer (&self->control, cfut_channel_unref);
+  if (self->wake_fd >= 0)
+    close (self->wake_fd);
+  g_queue_clear_full (&self->frames, (GDestroyNotify) cfut_frame_free);
+  g_array_unref (self->cancelled_ids);
+  g_hash_table_unref (self->requests);
+  g_clear_error (&self->end_error);
+  g_cond_clear (&self->changed);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static inline void
+link_lock (CfutWorkerLink *self)
+{
+  cfut_lock (&self->lock, CFUT_LOCK_WORKER);
+}
+
+static inline void
+link_unlock (CfutWorkerLink *self)
+{
+  cfut_unlock (&self->lock, CFUT_LOCK_WORKER);
+}
+
+static void
+link_wake (CfutWorkerLink *self)
+{
+  guint64 one = 1;
+
+  /* It can only fail when it is awake already. */
+  while (write (self->wake_fd, &one, sizeof (one)) < 0 && errno == EINTR)
+    ;
+}
+
+/* (transfer full) (nullable): a reference on the running task, if it is that of @id. */
+static CfutTask *
+link_dup_running (CfutWorkerLink *self,
+                  guint64         id)
+{
+  CfutTask *task = NULL;
+
+  link_lock (self);
+  if (self->running != NULL && self->running->id == id)
+    task = g_object_ref (self->running->task);
+  link_unlock (self);
+
+  return task;
+}
+
+/* Takes over the reference. It is settled by the runner alone, also where that has not begun to run
+ * it. */
+static void
+link_ask_to_stop (CfutTask *task)
+{
+  if (task == NULL)
+    return;
+
+  cfut_future_ask_to_stop (CFUT_FUTURE (task));
+  cfut_future_release (CFUT_FUTURE (task));
+}
+
+static void
+link_cancel (CfutWorkerLink *self,
+             guint64         id)
+{
+  CfutTask *task = NULL;
+
+  link_lock (self);
+  if (self->running != NULL && self->running->id == id)
+    task = g_object_ref (self->running->task);
+  else if (id > self->last_id)
+    g_array_append_val (self->cancelled_ids, id);
+  link_unlock (self);
+
+  link_ask_to_stop (task);
+}
+
+static void
+link_pause (CfutWorkerLink *self,
+            guint64         id,
+            gboolean        pause)
+{
+  CfutTask *task = link_dup_running (self, id);
+
+  if (task == NULL)
+    return;
+
+  if (pause)
+    cfut_future_pause (CFUT_FUTURE (task));
+  else
+    cfut_future_resume (CFUT_FUTURE (task));
+  cfut_future_release (CFUT_FUTURE (task));
+}
+
+/* What cannot be sent any more is nobody's. */
+static void
+link_answer (CfutWorkerLink *self,
+             CfutWireType    type,
+             guint64         id)
+{
+  CfutWireOut frame = { .type = type, .id = id };
+
+  if (cfut_channel_queue (self->control, &frame, NULL, NULL))
+    cfut_channel_flush (self->control);
+}
+
+/* The runner may be about to start one of them: that is decided under the lock. */
+static void
+link_take_back (CfutWorkerLink *self,
+                guint64         id)
+{
+  guint64 last_id;
+
+  link_lock (self);
+  self->taken_back_id = MAX (self->taken_back_id, id);
+  last_id = self->last_id;
+  link_unlock (self);
+
+  link_answer (self, CFUT_WIRE_RETURNED, last_id);
+}
+
+static void
+link_set_up (CfutWorkerLink  *self,
+             const CfutFrame *frame)
+{
+  g_autoptr (GVariant) options = cfut_frame_dup_value (frame, NULL);
+  gint64 grace_usec;
+
+  if (options == NULL || !g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT) ||
+      !g_variant_lookup (options, "stop-grace-usec", "x", &grace_usec))
+    return;
+
+  link_lock (self);
+  self->grace_usec = CLAMP (grace_usec, 0, GRACE_MAX_USEC);
+  link_unlock (self);
+}
+
+static void
+link_reply (CfutWorkerLink  *self,
+            const CfutFrame *frame)
+{
+  GError *error = NULL;
+  GVariant *reply = cfut_frame_dup_value (frame, &error);
+  Request *request;
+
+  link_lock (self);
+  request = g_hash_table_lookup (self->requests, &frame->wire.id);
+  if (request != NULL && !request->answered)
+    {
+      request->answered = TRUE;
+      request->reply = g_steal_pointer (&reply);
+      request->error = g_steal_pointer (&error);
+      g_cond_broadcast (&self->changed);
+    }
+  link_unlock (self);
+
+  g_clear_pointer (&reply, g_variant_unref);
+  g_clear_error (&error);
+}
+
+/* What may come on either channel, at any time. It may come too late for what it concerns: then
+ * there is nothing to do. */
+static void
+link_hear (CfutWorkerLink *self,
+           CfutFrame      *frame)
+{
+  guint64 id = frame->wire.id;
+
+  switch (frame->wire.type)
+    {
+    case CFUT_WIRE_SETUP:
+      link_set_up (self, frame);
+      break;
+    case CFUT_WIRE_CANCEL:
+      link_cancel (self, id);
+      break;
+    case CFUT_WIRE_PAUSE:
+    case CFUT_WIRE_RESUME:
+      link_pause (self, id, frame->wire.type == CFUT_WIRE_PAUSE);
+      break;
+    case CFUT_WIRE_TAKE_BACK:
+      link_take_back (self, id);
+      break;
+    case CFUT_WIRE_DICT_REPLY:
+      link_reply (self, frame);
+      break;
+    case CFUT_WIRE_PING:
+      link_answer (self, CFUT_WIRE_PONG, id);
+      break;
+    default:
+      break;
+    }
+}
+
+static gboolean
+is_for_runner (CfutFrame *frame)
+{
+  return frame->wire.type == CFUT_WIRE_CALL || frame->wire.type == CFUT_WIRE_STOP;
+}
+
+/* --- progress --- */
+
+static void
+call_mark (CfutWorkerCall *call,
+           guint           what)
+{
+  if (atomic_fetch_or (&call->link->dirty, what) == 0)
+    link_wake (call->link);
+}
+
+/* Under the cell's lock, on the thread that runs the function. */
+static void
+call_progress (CfutNode *node,
+               guint64   done,
+               guint64   total)
+{
+  call_mark ((CfutWorkerCall *) node, DIRTY_PROGRESS);
+}
+
+static void
+call_message (CfutNode *node)
+{
+  call_mark ((CfutWorkerCall *) node, DIRTY_MESSAGE);
+}
+
+static void
+call_settled (CfutNode   *node,
+              CfutFuture *future,
+              CfutState   state)
+{
+}
+
+static const CfutNodeClass call_node_class = {
+  .kind = CFUT_NODE_INTERNAL,
+  .settled = call_settled,
+  .progress = call_progress,
+  .message = call_message,
+};
+
+/* Under the lock, or after the call has been ended. TRUE: something was queued. */
+static gboolean
+link_queue_progress (CfutWorkerLink *self,
+                     CfutWorkerCall *call)
+{
+  guint dirty = atomic_exchange (&self->dirty, 0);
+  CfutFuture *future = CFUT_FUTURE (call->task);
+
+  if (dirty & DIRTY_PROGRESS)
+    {
+      CfutWireOut frame = { .type = CFUT_WIRE_PROGRESS, .id = call->id };
+
+      cfut_future_get_progress (future, &frame.done, &frame.total);
+      dirty = cfut_channel_queue (self->calls, &frame, NULL, NULL) ? dirty : 0;
+    }
+  if (dirty & DIRTY_MESSAGE)
+    {
+      g_autofree char *message = cfut_future_dup_message (future);
+      g_autofree char *valid = message != NULL ? g_utf8_make_valid (message, -1) : g_strdup ("");
+      CfutWireOut frame = { .type = CFUT_WIRE_MESSAGE, .id = call->id, .name = valid };
+
+      dirty = cfut_channel_queue (self->calls, &frame, NULL, NULL) ? dirty : 0;
+    }
+
+  return dirty != 0;
+}
+
+/* By the listener. How long until it is due, in microseconds; negative: there is none. */
+static gint64
+link_tell_progress (CfutWorkerLink *self)
+{
+  gint64 now;
+  gint64 wait_usec;
+  gboolean queued = FALSE;
+
+  if (atomic_load (&self->dirty) == 0)
+    return -1;
+
+  now = g_get_monotonic_time ();
+  link_lock (self);
+  wait_usec = self->told_usec + PROGRESS_USEC - now;
+  if (self->running == NULL)
+    {
+      wait_usec = -1;
+    }
+  else if (wait_usec <= 0)
+    {
+      wait_usec = -1;
+      self->told_usec = now;
+      queued = link_queue_progress (self, self->running);
+    }
+  link_unlock (self);
+
+  if (queued)
+    cfut_channel_flush (self->calls);
+  return wait_usec;
+}
+
+/* --- the listener --- */
+
+/* Takes over @error. */
+static void
+link_end (CfutWorkerLink *self,
+          GError         *error)
+{
+  CfutTask *task = NULL;
+
+  link_lock (self);
+  atomic_store (&self->is_gone, TRUE);
+  self->at_end = TRUE;
+  self->end_error = error;
+  if (self->running != NULL)
+    task = g_object_ref (self->running->task);
+  g_cond_broadcast (&self->changed);
+  link_unlock (self);
+
+  /* The runner may wait for calls. */
+  if (!self->is_stdio)
+    shutdown (self->calls_fd, SHUT_RD);
+  link_ask_to_stop (task);
+}
+
+/* FALSE: nothing more will come. */
+static gboolean
+link_listen (CfutWorkerLink *self)
+{
+  CfutFrame frame;
+  GError *error = NULL;
+  CfutReceived received;
+
+  while ((received = cfut_channel_receive (self->control, &frame, 0, &error)) ==
+         CFUT_RECEIVED_FRAME)
+    {
+      if (self->is_stdio && is_for_runner (&frame))
+        {
+          CfutFrame *kept = cfut_frame_keep (&frame);
+
+          link_lock (self);
+          g_queue_push_tail (&self->frames, kept);
+          g_cond_broadcast (&self->changed);
+          link_unlock (self);
+        }
+      else
+        {
+          link_hear (self, &frame);
+        }
+      cfut_frame_clear (&frame);
+    }
+
+  if (received == CFUT_RECEIVED_TIMED_OUT)
+    {
+      g_clear_error (&error);
+      return TRUE;
+    }
+
+  link_end (self, error);
+  return FALSE;
+}
+
+static gboolean
+link_is_closing (CfutWorkerLink *self)
+{
+  gboolean is_closing;
+
+  link_lock (self);
+  is_closing = self->is_closing;
+  link_unlock (self);
+
+  return is_closing;
+}
+
+/* Until somebody wakes the listener, there is something to read, or the time is up. */
+static void
+link_sleep (CfutWorkerLink *self,
+            gboolean        reads,
+            gint64          usec)
+{
+  struct pollfd fds[2] = { { .fd = self->wake_fd, .events = POLLIN },
+                           { .fd = self->control_fd, .events = POLLIN } };
+  guint64 n_wakes;
+
+  poll (fds, reads ? 2 : 1, usec >= 0 ? (int) ((usec + 999) / 1000) : -1);
+  if (read (self->wake_fd, &n_wakes, sizeof (n_wakes)) < 0)
+    return;
+}
+
+/* The application is gone, and what runs was asked to stop. */
+static void
+link_give_grace (CfutWorkerLink *self)
+{
+  gint64 end_usec;
+
+  link_lock (self);
+  end_usec = g_get_monotonic_time () + self->grace_usec;
+  link_unlock (self);
+
+  while (!link_is_closing (self))
+    {
+      gint64 left_usec = end_usec - g_get_monotonic_time ();
+
+      if (left_usec <= 0)
+        _exit (EXIT_FAILURE);
+      link_sleep (self, FALSE, left_usec);
+    }
+}
+
+static gpointer
+link_run_listener (gpointer data)
+{
+  CfutWorkerLink *self = data;
+
+  for (;;)
+    {
+      gint64 wait_usec;
+
+      if (!link_listen (self))
+        {
+          link_give_grace (self);
+          break;
+        }
+      wait_usec = link_tell_progress (self);
+      if (link_is_closing (self))
+        break;
+      link_sleep (self, TRUE, wait_usec);
+    }
+
+  cfut_worker_link_unref (self);
+  return NULL;
+}
+
+/* --- the runner --- */
+
+static gboolean
+link_say_hello (CfutWorkerLink        *self,
+                const CfutWorkerStart *start,
+                GError               **error)
+{
+  CfutWireOut hello = {
+    .type = CFUT_WIRE_HELLO,
+    .id = self->is_stdio ? 1 : 0,
+    .version = CFUT_WIRE_VERSION,
+    .pid = (guint32) getpid (),
+    .name = start->cookie,
+  };
+
+  return cfut_channel_send (self->calls, &hello, NULL, error);
+}
+
+gboolean
+cfut_worker_link_open (CfutWorkerLink         *self,
+                       const CfutWorkerStart  *start,
+                       GError                **error)
+{
+  CfutChannelFlags flags = CFUT_CHANNEL_BLOCKING;
+
+  self->is_stdio = start->control_fd < 0;
+  if (!self->is_stdio)
+    flags |= CFUT_CHANNEL_PASS_FDS;
+
+  self->calls = cfut_channel_new (start->read_fd, start->write_fd, CFUT_WIRE_WORKER, flags);
+  self->calls_fd = start->read_fd;
+  self->control_fd = self->is_stdio ? start->read_fd : start->control_fd;
+  self->control = self->is_stdio ? cfut_channel_ref (self->calls)
+                                 : cfut_channel_new (start->control_fd, start->control_fd,
+                                                     CFUT_WIRE_WORKER, flags);
+  self->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (self->wake_fd < 0)
+    {
+      int code = errno;
+
+      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
+                   _("The worker could not be set up: %s"), g_strerror (code));
+      return FALSE;
+    }
+
+  /* Of another version: the application finds out by the hello. */
+  if (!link_say_hello (self, start, error))
+    return FALSE;
+  if (start->version != CFUT_WIRE_VERSION)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                   _("The application speaks version %u of the protocol, this worker version %d"),
+                   start->version, CFUT_WIRE_VERSION);
+      return FALSE;
+    }
+
+  self->is_open = TRUE;
+  cfut_worker_link_ref (self);
+  self->listener = g_thread_try_new ("cfut-listener", link_run_listener, self, error);
+  if (self->listener == NULL)
+    {
+      self->is_open = FALSE;
+      cfut_worker_link_unref (self);
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+void
+cfut_worker_link_close (CfutWorkerLink *self)
+{
+  link_lock (self);
+  self->is_closing = TRUE;
+  atomic_store (&self->is_gone, TRUE);
+  g_cond_broadcast (&self->changed);
+  link_unlock (self);
+
+  if (self->listener != NULL)
+    {
+      link_wake (self);
+      g_thread_join (g_steal_pointer (&self->listener));
+    }
+  if (self->calls != NULL)
+    cfut_channel_close (self->calls);
+  if (self->control != NULL)
+    cfut_channel_close (self->control);
+}
+
+/* Over sockets. */
+static CfutWorkerNext
+link_receive (CfutWorkerLink  *self,
+              CfutFrame       *frame,
+              GError         **error)
+{
+  for (;;)
+    {
+      if (!cfut_channel_has_frame (self->calls))
+        cfut_channel_flush (self->calls);
+
+      switch (cfut_channel_receive (self->calls, frame, -1, error))
+        {
+        case CFUT_RECEIVED_FRAME:
+          if (is_for_runner (frame))
+            return CFUT_WORKER_CALL;
+          link_hear (self, frame);
+          cfut_frame_clear (frame);
+          break;
+        case CFUT_RECEIVED_END:
+          return CFUT_WORKER_GONE;
+        case CFUT_RECEIVED_TIMED_OUT:
+          break;
+        case CFUT_RECEIVED_ERROR:
+        default:
+          return CFUT_WORKER_FAILED;
+        }
+    }
+}
+
+/* Over stdio: from the listener. */
+static CfutWorkerNext
+link_pop (CfutWorkerLink *self,
+          CfutFrame      *frame)
+{
+  CfutFrame *kept;
+
+  cfut_channel_flush (self->calls);
+  link_lock (self);
+  while (g_queue_is_empty (&self->frames) && !self->at_end)
+    g_cond_wait (&self->changed, &self->lock);
+  kept = self->at_end ? NULL : g_queue_pop_head (&self->frames);
+  link_unlock (self);
+
+  if (kept == NULL)
+    return CFUT_WORKER_GONE;
+
+  *frame = *kept;
+  g_free (kept);
+  return CFUT_WORKER_CALL;
+}
+
+/* Why the listener heard the last of the application. */
+static CfutWorkerNext
+link_explain_end (CfutWorkerLink  *self,
+                  GError         **error)
+{
+  GError *end_error;
+
+  link_lock (self);
+  end_error = self->end_error != NULL ? g_error_copy (self->end_error) : NULL;
+  link_unlock (self);
+
+  if (end_error == NULL)
+    return CFUT_WORKER_GONE;
+
+  g_propagate_error (error, end_error);
+  return CFUT_WORKER_FAILED;
+}
+
+CfutWorkerNext
+cfut_worker_link_next (CfutWorkerLink  *self,
+                       CfutFrame       *frame,
+                       GError         **error)
+{
+  CfutWorkerNext next = self->is_stdio ? link_pop (self, frame)
+                                       : link_receive (self, frame, error);
+
+  if (next == CFUT_WORKER_GONE)
+    return link_explain_end (self, error);
+  if (next != CFUT_WORKER_CALL)
+    return next;
+  if (frame->wire.type == CFUT_WIRE_CALL && !atomic_load (&self->is_gone))
+    return CFUT_WORKER_CALL;
+
+  next = frame->wire.type == CFUT_WIRE_CALL ? CFUT_WORKER_GONE : CFUT_WORKER_STOP;
+  cfut_frame_clear (frame);
+  return next;
+}
+
+/* Under the lock. */
+static gboolean
+link_forget_cancelled (CfutWorkerLink *self,
+                       guint64         id)
+{
+  gboolean found = FALSE;
+
+  for (guint i = self->cancelled_ids->len; i-- > 0;)
+    {
+      guint64 cancelled_id = g_array_index (self->cancelled_ids, guint64, i);
+
+      found = found || cancelled_id == id;
+      if (cancelled_id <= id)
+        g_array_remove_index_fast (self->cancelled_ids, i);
+    }
+
+  return found;
+}
+
+CfutWorkerVerdict
+cfut_worker_link_begin (CfutWorkerLink *self,
+                        CfutWorkerCall *call)
+{
+  CfutWorkerVerdict verdict = CFUT_WORKER_RUN;
+
+  call->node.klass = &call_node_class;
+  call->link = self;
+
+  link_lock (self);
+  if (call->id <= self->taken_back_id)
+    {
+      verdict = CFUT_WORKER_SKIP;
+    }
+  else
+    {
+      self->last_id = MAX (self->last_id, call->id);
+      if (link_forget_cancelled (self, call->id))
+        verdict = CFUT_WORKER_CANCELLED;
+      else
+        self->running = call;
+    }
+  link_unlock (self);
+
+  if (verdict == CFUT_WORKER_RUN)
+    cfut_future_add_node (CFUT_FUTURE (call->task), &call->node);
+  return verdict;
+}
+
+void
+cfut_worker_link_end (CfutWorkerLink *self,
+                      CfutWorkerCall *call)
+{
+  link_lock (self);
+  self->running = NULL;
+  link_unlock (self);
+
+  if (G_UNLIKELY (atomic_load (&self->dirty) != 0))
+    link_queue_progress (self, call);
+}
+
+gboolean
+cfut_worker_link_queue (CfutWorkerLink     *self,
+                        const CfutWireOut  *frame,
+                        GUnixFDList        *fds,
+                        GError            **error)
+{
+  return cfut_channel_queue (self->calls, frame, fds, error);
+}
+
+void
+cfut_worker_link_flush (CfutWorkerLink *self)
+{
+  cfut_channel_flush (self->calls);
+}
+
+/* --- dicts --- */
+
+GVariant *
+cfut_worker_link_request (CfutWorkerLink  *self,
+                          const char      *name,
+                          GVariant        *value,
+                          GError         **error)
+{
+  CfutWireOut frame = { .type = CFUT_WIRE_DICT, .name = name, .value = value };
+  Request request = { FALSE, NULL, NULL };
+  guint64 id;
+  gboolean is_open;
+
+  link_lock (self);
+  is_open = self->is_open && !atomic_load (&self->is_gone);
+  id = ++self->last_request;
+  if (is_open)
+    g_hash_table_insert (self->requests, &id, &request);
+  link_unlock (self);
+
+  frame.id = id;
+  if (is_open && !cfut_channel_send (self->control, &frame, NULL, &request.error))
+    g_assert (request.error != NULL);
+
+  link_lock (self);
+  while (is_open && !request.answered && request.error == NULL && !atomic_load (&self->is_gone))
+    g_cond_wait (&self->changed, &self->lock);
+  if (is_open)
+    g_hash_table_remove (self->requests, &id);
+  link_unlock (self);
+
+  if (request.reply != NULL)
+    return request.reply;
+
+  if (request.error == NULL ||
+      g_error_matches (request.error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE))
+    {
+      g_clear_error (&request.error);
+      request.error = cfut_shared_dict_gone_error ();
+    }
+  g_propagate_error (error, request.error);
+  return NULL;
+}
