@@ -26,5 +26,6 @@
 #include <cfut/cfut-combine.h>
 #include <cfut/cfut-interop.h>
 #include <cfut/cfut-debug.h>
+#include <cfut/cfut-shared-dict.h>
 
 #undef CFUT_INSIDE

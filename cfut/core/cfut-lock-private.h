@@ -32,6 +32,7 @@ typedef enum {
   CFUT_LOCK_GATE,      /* what holds back a queue */
   CFUT_LOCK_RATE,      /* a rate limit's bucket */
   CFUT_LOCK_FUNCTIONS, /* which functions have a name */
+  CFUT_LOCK_DICT,      /* a shared dict's table, and which of its keys have changed */
   CFUT_LOCK_SPARE,     /* owners that may be used again */
   CFUT_LOCK_REPORT,    /* what was told of and warned of */
   CFUT_LOCK_PAYLOAD,   /* a channel's payload buffers */
