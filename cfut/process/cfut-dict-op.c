@@ -40,7 +40,11 @@ type_get_depth (const GVariantType *type)
   for (const GVariantType *item = g_variant_type_first (type);
        item != NULL;
        item = g_variant_type_next (item))
-    deepest = MAX (deepest, type_get_depth (item));
+    {
+      guint depth = type_get_depth (item);
+
+      deepest = MAX (deepest, depth);
+    }
 
   return 1 + deepest;
 }
@@ -62,9 +66,9 @@ value_get_depth (GVariant *value,
   for (gsize i = 0; i < n_children && deepest < limit; i++)
     {
       GVariant *child = g_variant_get_child_value (value, i);
+      guint depth = g_variant_is_container (child) ? value_get_depth (child, limit - 1) : 0;
 
-      if (g_variant_is_container (child))
-        deepest = MAX (deepest, value_get_depth (child, limit - 1));
+      deepest = MAX (deepest, depth);
       g_variant_unref (child);
     }
 
@@ -94,6 +98,9 @@ value_check (GVariant **value,
   if (*value == NULL)
     return TRUE;
 
+  /* The size first, as it bounds how much there is to walk. */
+  if (!value_check_size (*value, error))
+    return FALSE;
   if (value_get_depth (*value, CFUT_DICT_MAX_DEPTH) > CFUT_DICT_MAX_DEPTH)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
@@ -101,8 +108,6 @@ value_check (GVariant **value,
                    CFUT_DICT_MAX_DEPTH);
       return FALSE;
     }
-  if (!value_check_size (*value, error))
-    return FALSE;
 
   normal = g_variant_get_normal_form (*value);
   g_variant_unref (*value);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include "test-util.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+  TEST_DICT_SET,
+  TEST_DICT_LOOKUP,
+  TEST_DICT_REMOVE,
+  TEST_DICT_CONTAINS,
+  TEST_DICT_LENGTH,
+  TEST_DICT_KEYS,
+  TEST_DICT_ADD,
+  TEST_DICT_COMPARE_AND_SET,
+  TEST_DICT_N_VERBS
+} TestDictVerb;
+
+/* An operation on a dict. What it gives is put in words, "true" or "x 5" or "error g-io-error 35", so
+ * that answers are compared as strings. */
+typedef struct {
+  TestDictVerb verb;
+  const char *key;
+  GVariant *expected;  /* (owned) (nullable) */
+  GVariant *value;     /* (owned) (nullable) */
+  gint64 delta;
+} TestDictOp;
+
+/* One of few keys and few values, with sums that come near the ends now and then. */
+void       test_dict_op_random   (TestDictOp       *op,
+                                  GRand            *rand,
+                                  guint             n_keys);
+void       test_dict_op_clear    (TestDictOp       *op);
+char      *test_dict_op_describe (const TestDictOp *op);
+/* By the public methods. */
+char      *test_dict_do          (CfutSharedDict   *dict,
+                                  const TestDictOp *op);
+char      *test_dict_say_value   (GVariant         *value);  /* (nullable) */
+char      *test_dict_say_error   (const GError     *error);
+char      *test_dict_say_keys    (const char      **keys);   /* sorts them */
+
+/* A list that is walked from its start, with values as their texts. */
+typedef struct _TestNaiveDict TestNaiveDict;
+
+TestNaiveDict *test_naive_dict_new  (void);
+TestNaiveDict *test_naive_dict_copy (TestNaiveDict    *self);
+void           test_naive_dict_free (TestNaiveDict    *self);
+char          *test_naive_dict_do   (TestNaiveDict    *self,
+                                     const TestDictOp *op);
+
+G_END_DECLS
