@@ -293,3 +293,26 @@ test_naive_dict_do (TestNaiveDict    *self,
 
   return g_strdup (truth ? "true" : "false");
 }
+
+static int
+compare_items (gconstpointer a,
+               gconstpointer b)
+{
+  return strcmp (((const NaiveItem *) a)->key, ((const NaiveItem *) b)->key);
+}
+
+char *
+test_naive_dict_describe (TestNaiveDict *self)
+{
+  GString *text = g_string_new (NULL);
+
+  g_array_sort (self->items, compare_items);
+  for (guint i = 0; i < self->items->len; i++)
+    {
+      NaiveItem *item = &g_array_index (self->items, NaiveItem, i);
+
+      g_string_append_printf (text, "%s=%s|", item->key, item->text);
+    }
+
+  return g_string_free (text, FALSE);
+}

@@ -51,5 +51,7 @@ TestNaiveDict *test_naive_dict_copy (TestNaiveDict    *self);
 void           test_naive_dict_free (TestNaiveDict    *self);
 char          *test_naive_dict_do   (TestNaiveDict    *self,
                                      const TestDictOp *op);
+/* All of it, in one order for all that are the same. */
+char          *test_naive_dict_describe (TestNaiveDict *self);
 
 G_END_DECLS
