@@ -37,6 +37,7 @@ typedef enum {
   CFUT_LOCK_REPORT,    /* what was told of and warned of */
   CFUT_LOCK_PAYLOAD,   /* a channel's payload buffers */
   CFUT_LOCK_CHANNEL,   /* a channel's queue of what is to be sent */
+  CFUT_LOCK_CHILD,     /* whether a child process is reaped */
   CFUT_LOCK_IO,        /* whether there is an I/O thread */
   CFUT_LOCK_TIMER,     /* the wheel of all timers */
   CFUT_LOCK_PARKER     /* one thread's sleep, and spare parkers; nothing comes after it */

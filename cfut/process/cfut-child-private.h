@@ -8,9 +8,9 @@
 
 G_BEGIN_DECLS
 
-/* One process that this one started. Its exit is told once, on the I/O thread (process/cfut-io);
- * all functions may be called on any thread, and none of them blocks but cfut_child_spawn, for as
- * long as it takes to start a program. */
+/* One process that this one started, leader of a process group of its own. Its exit is told once,
+ * on the I/O thread (cfut-io-private.h). All functions may be called on any thread and do not
+ * block, but for cfut_child_spawn. */
 typedef struct _CfutChild CfutChild;
 
 typedef enum {
@@ -36,9 +36,10 @@ typedef struct {
   gboolean no_core;      /* it leaves no core behind */
 } CfutChildLimits;
 
-/* The process was reaped. @wait_status is as waitpid has it (g_spawn_check_wait_status). Stderr of
- * CFUT_STDIO_TAIL was read to its end by then, or until a short while after the exit where another
- * process keeps it open. On the I/O thread, under no lock; the child is still whole. */
+/* The process was reaped. @wait_status is as waitpid has it (g_spawn_check_wait_status), or -1 where
+ * somebody else in this process reaped it. Stderr of CFUT_STDIO_TAIL was read to its end by then, or
+ * until a short while after the exit where another process keeps it open. On the I/O thread, under
+ * no lock, never from within cfut_child_spawn. */
 typedef void (*CfutChildExited) (CfutChild *child,
                                  int        wait_status,
                                  gpointer   user_data);
@@ -56,7 +57,8 @@ typedef struct {
   int stdio_fds[3];                  /* with CFUT_STDIO_FD; taken over */
   const CfutChildFd *fds;            /* the fd in each is taken over, also on failure */
   guint n_fds;
-  gboolean inherit_fds;              /* also whatever of this process is not close-on-exec: faster */
+  gboolean quick;                    /* not through GSubprocessLauncher, where nothing else in here
+                                      * needs it: half the cost, see cfut-child-start.c */
   CfutChildLimits limits;
   gint64 grace_usec;                 /* between SIGTERM and SIGKILL */
   gsize tail_bytes;                  /* how much of stderr is kept; 0: 4 KiB */
@@ -68,9 +70,11 @@ typedef struct {
 /* An empty one: /dev/null thrice, and a grace of 5 s. */
 #define CFUT_CHILD_SPEC_INIT { .stdio_fds = { -1, -1, -1 }, .grace_usec = 5 * G_USEC_PER_SEC }
 
-/* (transfer full) (nullable). The child leads a process group of its own, and does not have the
- * signals blocked that this library blocks. Errors: G_SPAWN_ERROR (NOENT and the like: the program
- * could not be started), G_IO_ERROR (no descriptors). On failure `exited` is never called. */
+/* (transfer full) (nullable). On the I/O thread, for as long as it takes to start a program. It
+ * begins with no signal blocked, with SIGPIPE as by default, and with none of this process's
+ * descriptors but those it is given. Errors: G_SPAWN_ERROR, by cause: NOENT, ACCES, NOEXEC, CHDIR
+ * (the program cannot be started), FORK, MFILE, NOMEM (nothing can be now). On failure `exited` is
+ * never called. */
 CfutChild  *cfut_child_spawn           (CfutChildSpec  *spec,
                                         GError        **error);
 CfutChild  *cfut_child_ref             (CfutChild      *self);
@@ -84,12 +88,13 @@ int         cfut_child_get_pid         (CfutChild      *self);
 int         cfut_child_steal_pipe      (CfutChild      *self,
                                         int             number);
 
-/* The ladder: SIGTERM (and SIGCONT) to the whole process group now, SIGKILL to it after the grace,
- * unless all of it has gone. Again: nothing. It never hits a process that was not started here. */
+/* The ladder: SIGTERM (and SIGCONT) to the whole process group now, SIGKILL to what is left of it
+ * after the grace. Again: nothing. No signal ever hits a process of another group that came to have
+ * the same number. */
 void        cfut_child_stop            (CfutChild      *self);
 /* SIGKILL to the whole process group now. */
 void        cfut_child_kill            (CfutChild      *self);
-/* Any other signal. FALSE: it is reaped. */
+/* Any other signal, to the process group. FALSE: the child is reaped. */
 gboolean    cfut_child_signal          (CfutChild      *self,
                                         int             signal_number);
 /* Whether it was reaped; with its status. */
@@ -98,10 +103,17 @@ gboolean    cfut_child_get_exited      (CfutChild      *self,
 /* (transfer full): the last of its stderr, valid UTF-8 whatever it wrote, cut at a line's start
  * where that is near; empty if there is nothing. */
 char       *cfut_child_dup_stderr_tail (CfutChild      *self);
-/* Appends what became of it, for messages: "exited with status 1", "was killed by signal 9
- * (Killed)", in the user's language. */
+/* (transfer full): for messages, in the user's language: "exited with status 1", "was killed by
+ * signal 9 (Killed)". */
 char       *cfut_child_describe_status (int             wait_status);
-/* How many were started and not yet reaped. For tests. */
+/* (transfer full): the last @most bytes of that text at most, in that form; @cut: there was more. */
+char       *cfut_text_tail             (const char     *data,
+                                        gsize           size,
+                                        gsize           most,
+                                        gboolean        cut);
+/* How many were started and are not yet told of. For tests, as is the next. */
 guint       cfut_child_get_n_live      (void);
+/* That the kernel cannot signal the group of a pidfd; Linux can from 6.9 on. */
+void        cfut_child_pretend_old     (gboolean        pretend);
 
 G_END_DECLS
