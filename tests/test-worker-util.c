@@ -146,7 +146,8 @@ peer_start (Peer    *self,
   Heard hello;
 
   peer_open (self, &options);
-  peer_expect (self->call_in, CFUT_WIRE_HELLO, one_stream ? 1 : 0, &hello);
+  peer_expect (self->call_in, CFUT_WIRE_HELLO, 0, &hello);
+  g_assert_cmpint (!!hello.wire.has_control, ==, !one_stream);
   g_assert_cmpuint (hello.wire.version, ==, CFUT_WIRE_VERSION);
   g_assert_cmpstr (hello.wire.name, ==, COOKIE);
   g_assert_cmpuint (hello.wire.byte_order, ==, G_BYTE_ORDER == G_LITTLE_ENDIAN ? 'l' : 'B');

@@ -756,10 +756,13 @@ test_worker_behind_a_prefix (void)
   for (PeerWay way = 0; way < PEER_N_WAYS; way++)
     {
       PeerOptions options = { .way = way, .prefix = prefix };
+      Heard hello;
       Peer peer;
 
       peer_open (&peer, &options);
-      peer_expect (peer.call_in, CFUT_WIRE_HELLO, way >= PEER_ONE_SOCKET ? 1 : 0, NULL);
+      peer_expect (peer.call_in, CFUT_WIRE_HELLO, 0, &hello);
+      g_assert_cmpint (!!hello.wire.has_control, ==, way < PEER_ONE_SOCKET);
+      heard_clear (&hello);
       peer_call (&peer, 1, "number", g_variant_new_int64 (7));
       assert_number (&peer, 1, 7);
       stop_and_close (&peer);

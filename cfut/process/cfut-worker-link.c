@@ -558,7 +558,7 @@ link_say_hello (CfutWorkerLink        *self,
 {
   CfutWireOut hello = {
     .type = CFUT_WIRE_HELLO,
-    .id = self->is_stdio ? 1 : 0,
+    .has_control = !self->is_stdio,
     .version = CFUT_WIRE_VERSION,
     .pid = (guint32) getpid (),
     .name = start->cookie,
