@@ -65,8 +65,9 @@ cfut_future_pause_here (CfutFuture *self)
  *
  * Pauses the future until [method@Cfut.Future.resume].
  *
- * A task that waits in the queue of a [class@Cfut.ThreadExecutor] is not started. A function that
- * runs stops at its next [method@Cfut.Task.checkpoint]; another thread stands in for it meanwhile.
+ * A task that waits in the queue of a [class@Cfut.ThreadExecutor] or a
+ * [class@Cfut.ProcessExecutor] is not started. A function that runs stops at its next
+ * [method@Cfut.Task.checkpoint]; on threads, another one stands in for it meanwhile.
  * Cancelling works as ever, and deadlines go on. Of other futures, a promise's for example, only
  * [method@Cfut.Future.is_paused] changes, for whoever computes them to look at. May be called on
  * any thread; has no effect on what has settled.
@@ -80,6 +81,7 @@ cfut_future_pause_here (CfutFuture *self)
 void
 cfut_future_pause (CfutFuture *self)
 {
+  CfutFutureClass *klass;
   guint word;
 
   g_return_if_fail (CFUT_IS_FUTURE (self));
@@ -88,6 +90,10 @@ cfut_future_pause (CfutFuture *self)
   if (!cfut_cell_settled (word))
     cfut_cell_set_flags (&self->cell, CFUT_CELL_PAUSED);
   cfut_cell_unlock (&self->cell);
+
+  klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+  if (!cfut_cell_settled (word) && klass->paused != NULL)
+    klass->paused (self);
 }
 
 /**
@@ -121,7 +127,7 @@ cfut_future_resume (CfutFuture *self)
   cfut_future_wake_paused (paused);
 
   klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
-  if (cfut_cell_state (word) == CFUT_STATE_PENDING && klass->resumed != NULL)
+  if (!cfut_cell_settled (word) && klass->resumed != NULL)
     klass->resumed (self);
 }
 

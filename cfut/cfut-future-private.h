@@ -79,8 +79,11 @@ struct _CfutFutureClass {
    * returns, if anything, is given to after_unqueued outside of the lock. */
   gpointer (*unqueued) (CfutFuture *self);
   void (*after_unqueued) (gpointer data);
-  /* May go on. */
+  /* Paused, and may go on, while it has not settled. (nullable) */
+  void (*paused) (CfutFuture *self);
   void (*resumed) (CfutFuture *self);
+  /* Asked to stop. Outside of locks; (nullable). */
+  void (*asked_to_stop) (CfutFuture *self);
   /* (nullable): what it runs, to be named in reports, never to be called. */
   gpointer (*get_function) (CfutFuture *self);
   /* Of a future that waits for others: cancelled, it stops waiting, and moves references on what is
@@ -94,6 +97,9 @@ struct _CfutFutureClass {
 };
 
 #define CFUT_DEBUG_TRACKS_FUTURES (CFUT_DEBUG_FUTURES | CFUT_DEBUG_STATES)
+
+/* In the cell's tag: a process's number is below it, else it is the name of a thread. */
+#define CFUT_FUTURE_TAG_PID 0x80000000u
 
 static inline CfutFutureExtra *
 cfut_future_peek_extra (CfutFuture *self)
@@ -196,6 +202,8 @@ void        cfut_future_ask_to_stop      (CfutFuture       *self);
 void        cfut_future_pause_here       (CfutFuture       *self);
 void        cfut_future_wake_paused      (CfutPaused       *paused);
 GError     *cfut_future_no_error_set     (void);
+void        cfut_future_set_worker_pid   (CfutFuture       *self,
+                                          int               pid);
 void        cfut_future_take_value       (CfutFuture       *self,
                                           GValue           *value);
 

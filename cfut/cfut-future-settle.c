@@ -392,6 +392,8 @@ future_ask_to_stop_locked (CfutFuture *self,
       g_cancellable_cancel (cancellable);
       g_object_unref (cancellable);
     }
+  if (class_of (self)->asked_to_stop != NULL)
+    class_of (self)->asked_to_stop (self);
 }
 
 void

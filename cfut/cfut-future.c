@@ -54,10 +54,11 @@ typedef enum {
   PROP_FRACTION,
   PROP_MESSAGE,
   PROP_NAME,
-  PROP_WORKER_NAME
+  PROP_WORKER_NAME,
+  PROP_WORKER_PID
 } FutureProperty;
 
-static GParamSpec *properties[PROP_WORKER_NAME + 1];
+static GParamSpec *properties[PROP_WORKER_PID + 1];
 static guint done_signal;
 static guint notify_signal;
 
@@ -177,6 +178,9 @@ cfut_future_get_property (GObject    *object,
     case PROP_WORKER_NAME:
       g_value_take_string (value, cfut_future_dup_worker_name (self));
       break;
+    case PROP_WORKER_PID:
+      g_value_set_int (value, cfut_future_get_worker_pid (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -285,6 +289,18 @@ cfut_future_class_init (CfutFutureClass *klass)
   properties[PROP_WORKER_NAME] =
     g_param_spec_string ("worker-name", NULL, NULL, NULL,
                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutFuture:worker-pid: (getter get_worker_pid)
+   *
+   * Which process of a [class@Cfut.ProcessExecutor] runs the call, or ran it; 0 where none does.
+   * Not notified.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_WORKER_PID] =
+    g_param_spec_int ("worker-pid", NULL, NULL, 0, G_MAXINT, 0,
+                      G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (properties), properties);
 
@@ -441,12 +457,42 @@ cfut_future_name_if_unnamed (CfutFuture *self,
 char *
 cfut_future_dup_worker_name (CfutFuture *self)
 {
-  GQuark name;
+  guint tag;
 
   g_return_val_if_fail (CFUT_IS_FUTURE (self), NULL);
 
-  name = atomic_load_explicit (&self->cell.tag, memory_order_relaxed);
-  return g_strdup (g_quark_to_string (name));
+  tag = atomic_load_explicit (&self->cell.tag, memory_order_relaxed);
+  return (tag & CFUT_FUTURE_TAG_PID) ? NULL : g_strdup (g_quark_to_string (tag));
+}
+
+/**
+ * cfut_future_get_worker_pid: (get-property worker-pid)
+ * @self: a future
+ *
+ * Tells which process of a [class@Cfut.ProcessExecutor] runs the call, or ran it, by the number that
+ * it has on its own machine. It may have ended since, and the number be another's. May be called on
+ * any thread.
+ *
+ * Returns: the process, or 0 if it was not started, or runs on a thread
+ *
+ * Since: 1.0
+ */
+int
+cfut_future_get_worker_pid (CfutFuture *self)
+{
+  guint tag;
+
+  g_return_val_if_fail (CFUT_IS_FUTURE (self), 0);
+
+  tag = atomic_load_explicit (&self->cell.tag, memory_order_relaxed);
+  return (tag & CFUT_FUTURE_TAG_PID) ? (int) (tag & ~CFUT_FUTURE_TAG_PID) : 0;
+}
+
+void
+cfut_future_set_worker_pid (CfutFuture *self,
+                            int         pid)
+{
+  atomic_store_explicit (&self->cell.tag, CFUT_FUTURE_TAG_PID | (guint) pid, memory_order_relaxed);
 }
 
 /**

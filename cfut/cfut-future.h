@@ -106,6 +106,8 @@ void cfut_future_set_name (CfutFuture *self,
 CFUT_AVAILABLE_IN_1_0
 char *cfut_future_dup_worker_name (CfutFuture *self);
 CFUT_AVAILABLE_IN_1_0
+int cfut_future_get_worker_pid (CfutFuture *self);
+CFUT_AVAILABLE_IN_1_0
 double cfut_future_get_fraction (CfutFuture *self);
 CFUT_AVAILABLE_IN_1_0
 void cfut_future_get_progress (CfutFuture *self,

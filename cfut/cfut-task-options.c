@@ -65,6 +65,10 @@ cfut_task_get_options (CfutTask *self)
 void
 cfut_task_options_free (CfutTaskOptions *self)
 {
+  CfutTaskRemote *remote = atomic_load_explicit (&self->remote, memory_order_acquire);
+
+  if (remote != NULL)
+    remote->klass->free (remote);
   g_clear_pointer (&self->held_pool, cfut_pool_unref);
   g_clear_object (&self->parent);
   g_clear_pointer (&self->room, cfut_room_unref);
@@ -362,13 +366,39 @@ task_is_queued (CfutTask *self,
          self->entry.pool != NULL;
 }
 
+static CfutTaskRemote *
+task_peek_remote (CfutTask *self)
+{
+  CfutTaskOptions *options = cfut_task_peek_options (self);
+
+  return options != NULL ? atomic_load_explicit (&options->remote, memory_order_acquire) : NULL;
+}
+
+void
+cfut_task_paused (CfutFuture *future)
+{
+  CfutTaskRemote *remote = task_peek_remote (CFUT_TASK (future));
+
+  if (remote != NULL)
+    remote->klass->paused (CFUT_TASK (future));
+}
+
+void
+cfut_task_asked_to_stop (CfutFuture *future)
+{
+  CfutTaskRemote *remote = task_peek_remote (CFUT_TASK (future));
+
+  if (remote != NULL)
+    remote->klass->stop (CFUT_TASK (future));
+}
+
 /**
  * cfut_future_set_priority:
  * @self: a future
  * @priority: as GLib's: 0 is the default, less is more urgent; from -100 to 100
  *
- * Changes the priority of a task that waits in the queue of a [class@Cfut.ThreadExecutor]. May be
- * called on any thread. What [property@Cfut.Request:priority] says of priorities holds here too.
+ * Changes the priority of a task that waits in the queue of a [class@Cfut.ThreadExecutor] or a
+ * [class@Cfut.ProcessExecutor]. May be called on any thread. What [property@Cfut.Request:priority] says of priorities holds here too.
  *
  * Returns: %FALSE if the task is not queued there (any more)
  *
@@ -380,6 +410,7 @@ cfut_future_set_priority (CfutFuture *self,
 {
   CfutTask *task;
   CfutTaskOptions *options;
+  CfutTaskRemote *remote;
   CfutPool *pool = NULL;
   gboolean placed = TRUE;
   gboolean was_placed;
@@ -392,7 +423,14 @@ cfut_future_set_priority (CfutFuture *self,
 
   task = CFUT_TASK (self);
   options = cfut_task_get_options (task);
+  remote = task_peek_remote (task);
   word = cfut_cell_lock (&self->cell);
+  if (remote != NULL && cfut_cell_state (word) == CFUT_STATE_PENDING)
+    {
+      options->priority = CLAMP (priority, -CFUT_PRIORITY_LIMIT, CFUT_PRIORITY_LIMIT);
+      cfut_cell_unlock (&self->cell);
+      return remote->klass->replace (task);
+    }
   if (task_is_queued (task, word))
     {
       pool = cfut_pool_ref (task->entry.pool);
@@ -455,11 +493,17 @@ cfut_task_resumed (CfutFuture *future)
 {
   CfutTask *self = CFUT_TASK (future);
   CfutTaskOptions *options = cfut_task_peek_options (self);
+  CfutTaskRemote *remote = task_peek_remote (self);
   CfutPool *pool = NULL;
   guint word;
 
   if (options == NULL)
     return;
+  if (remote != NULL)
+    {
+      remote->klass->resumed (self);
+      return;
+    }
 
   word = cfut_cell_lock (&future->cell);
   if (task_is_queued (self, word) && (word & CFUT_CELL_PLACED) && !(word & CFUT_CELL_PAUSED) &&

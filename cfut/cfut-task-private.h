@@ -49,6 +49,24 @@ typedef enum {
   CFUT_TASK_N_WRAPPERS
 } CfutTaskWrapperKind;
 
+/* What a task has whose function runs in another process, embedded by who sees to that. Set before
+ * it can be started, for good. */
+typedef struct {
+  /* FALSE: it does not wait in a queue (any more). The priority has been set. */
+  gboolean (*replace) (CfutTask *task);
+  /* Paused, or resumed: before it is started, and while it runs. */
+  void     (*paused)  (CfutTask *task);
+  void     (*resumed) (CfutTask *task);
+  /* Asked to stop while it runs. */
+  void     (*stop)    (CfutTask *task);
+  /* With the task. */
+  void     (*free)    (gpointer  remote);
+} CfutTaskRemoteClass;
+
+typedef struct {
+  const CfutTaskRemoteClass *klass;
+} CfutTaskRemote;
+
 struct _CfutTaskClass {
   CfutFutureClass parent_class;
 };
@@ -77,6 +95,8 @@ struct _CfutTaskOptions {
   CfutNode room_node;
 
   _Atomic gboolean in_room;
+
+  _Atomic (CfutTaskRemote *) remote;   /* (nullable): set once */
 };
 
 /* Static, one of each kind; set before a task with it is made. */
@@ -132,6 +152,8 @@ GError          *cfut_task_not_started_error (void);
 void             cfut_task_run_late        (GObject         *object);
 void             cfut_task_options_ended   (CfutTaskOptions *self);
 void             cfut_task_options_released (CfutTaskOptions *self);
+void             cfut_task_paused          (CfutFuture      *future);
+void             cfut_task_asked_to_stop   (CfutFuture      *future);
 void             cfut_task_resumed         (CfutFuture      *future);
 
 G_END_DECLS

@@ -157,7 +157,9 @@ cfut_task_class_init (CfutTaskClass *klass)
   future_class->holds_data = cfut_task_holds_data;
   future_class->unqueued = cfut_task_unqueued;
   future_class->after_unqueued = cfut_task_after_unqueued;
+  future_class->paused = cfut_task_paused;
   future_class->resumed = cfut_task_resumed;
+  future_class->asked_to_stop = cfut_task_asked_to_stop;
   future_class->get_function = cfut_task_get_function;
 }
 

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#include "test-process-util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *folder;
+
+CfutExecutor *
+test_process_executor_new_with (guint       max_workers,
+                                const char *argument)
+{
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *directory = g_path_get_dirname (self);
+  g_autofree char *path = g_build_filename (directory, "worker-program", NULL);
+  const char *argv[] = { path, argument, NULL };
+
+  return cfut_process_executor_new (argv, max_workers);
+}
+
+CfutExecutor *
+test_process_executor_new (guint max_workers)
+{
+  return test_process_executor_new_with (max_workers, NULL);
+}
+
+void
+test_process_executor_end (CfutExecutor *executor)
+{
+  GError *error = NULL;
+
+  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
+  g_assert_no_error (error);
+  g_object_unref (executor);
+}
+
+gint64
+test_process_call_number (CfutExecutor *executor,
+                          const char   *function)
+{
+  g_autoptr (CfutFuture) future = cfut_executor_call (executor, NULL, function, NULL);
+  GVariant *value;
+  GError *error = NULL;
+
+  value = cfut_future_result_variant (future, TEST_DEADLINE_USEC, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (value);
+
+  return g_variant_is_of_type (value, G_VARIANT_TYPE_INT32) ? g_variant_get_int32 (value)
+                                                            : g_variant_get_int64 (value);
+}
+
+char *
+test_process_path (const char *name)
+{
+  if (folder == NULL)
+    folder = g_dir_make_tmp ("cfut-test-XXXXXX", NULL);
+  g_assert_nonnull (folder);
+
+  return g_build_filename (folder, name, NULL);
+}
+
+void
+test_process_clear (void)
+{
+  const char *name;
+  GDir *dir;
+
+  if (folder == NULL)
+    return;
+
+  dir = g_dir_open (folder, 0, NULL);
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      g_unlink (path);
+    }
+  g_dir_close (dir);
+  g_rmdir (folder);
+  g_clear_pointer (&folder, g_free);
+}
+
+void
+test_fifo_init (TestFifo   *fifo,
+                const char *name)
+{
+  fifo->path = test_process_path (name);
+  fifo->fd = -1;
+  g_unlink (fifo->path);
+  g_assert_cmpint (mkfifo (fifo->path, 0600), ==, 0);
+}
+
+CfutFuture *
+test_fifo_hold (TestFifo     *fifo,
+                CfutExecutor *executor,
+                CfutRequest  *request)
+{
+  return cfut_executor_call (executor, request, "hold", g_variant_new ("(s)", fifo->path));
+}
+
+/* Without blocking, so that who never comes is noticed. */
+void
+test_fifo_wait_arrived (TestFifo *fifo)
+{
+  test_poll_until (fifo->fd >= 0 ||
+                   (fifo->fd = open (fifo->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) >= 0);
+}
+
+void
+test_fifo_open (TestFifo *fifo)
+{
+  test_fifo_wait_arrived (fifo);
+  close (fifo->fd);
+  fifo->fd = -1;
+}
+
+void
+test_fifo_clear (TestFifo *fifo)
+{
+  if (fifo->fd >= 0)
+    close (fifo->fd);
+  g_unlink (fifo->path);
+  g_clear_pointer (&fifo->path, g_free);
+}
+
+gboolean
+test_process_exists (int pid)
+{
+  return kill (pid, 0) == 0 || errno != ESRCH;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include <cfut/cfut.h>
+
+#include "test-util.h"
+
+G_BEGIN_DECLS
+
+/* (transfer full): one whose workers run tests/worker-program. */
+CfutExecutor *test_process_executor_new (guint         max_workers);
+/* The same with an argument for it. */
+CfutExecutor *test_process_executor_new_with (guint       max_workers,
+                                              const char *argument);
+/* Shuts it down, waits for its end, and drops it. */
+void          test_process_executor_end (CfutExecutor *executor);
+
+/* Calls and waits; the result, which has to be one. (transfer full): drop it. */
+gint64        test_process_call_number  (CfutExecutor *executor,
+                                         const char   *function);
+
+/* A file name in a folder of the test's own, which goes with test_process_clear. (transfer full) */
+char         *test_process_path         (const char   *name);
+void          test_process_clear        (void);
+
+/* A place where a worker's function `hold` stops until it is opened. */
+typedef struct {
+  char *path;
+  int fd;
+} TestFifo;
+
+void          test_fifo_init            (TestFifo     *fifo,
+                                         const char   *name);
+CfutFuture   *test_fifo_hold            (TestFifo     *fifo,
+                                         CfutExecutor *executor,
+                                         CfutRequest  *request);
+/* Somebody stands there. */
+void          test_fifo_wait_arrived    (TestFifo     *fifo);
+/* Waits for somebody to stand there, and lets him pass. */
+void          test_fifo_open            (TestFifo     *fifo);
+void          test_fifo_clear           (TestFifo     *fifo);
+
+/* The pids in question: whether there is such a process, a zombie included. */
+gboolean      test_process_exists       (int           pid);
+
+G_END_DECLS
