@@ -21,6 +21,7 @@ typedef struct _CfutPromise CfutPromise;
 typedef struct _CfutWork CfutWork;
 typedef struct _CfutExecutor CfutExecutor;
 typedef struct _CfutThreadExecutor CfutThreadExecutor;
+typedef struct _CfutProcessExecutor CfutProcessExecutor;
 typedef struct _CfutGroup CfutGroup;
 typedef struct _CfutRequest CfutRequest;
 typedef struct _CfutMap CfutMap;

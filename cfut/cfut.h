@@ -17,6 +17,7 @@
 #include <cfut/cfut-worker.h>
 #include <cfut/cfut-executor.h>
 #include <cfut/cfut-thread-executor.h>
+#include <cfut/cfut-process-executor.h>
 #include <cfut/cfut-group.h>
 #include <cfut/cfut-request.h>
 #include <cfut/cfut-rate-limit.h>

@@ -21,6 +21,7 @@ typedef enum {
   CFUT_LOCK_LOG,       /* the open work of a derived executor, and what is held back of it */
   CFUT_LOCK_HANDLE,    /* whether a pool is there still */
   CFUT_LOCK_WORKER,    /* what a worker process does, and is to do */
+  CFUT_LOCK_CREW,      /* an executor's worker processes, and the calls that wait for them */
   CFUT_LOCK_CELL,      /* the bit in a cell's word */
   CFUT_LOCK_ROOM,      /* how much a queue holds, and who waits for room */
   CFUT_LOCK_PLACES,    /* a pool's priorities */

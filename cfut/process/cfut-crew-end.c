@@ -89,7 +89,6 @@ cfut_crew_worker_ended (CfutCrewWorker *self)
 {
   CfutCrew *crew = self->crew;
   g_autofree char *text = worker_describe (self);
-  CfutCrewCall *finished = NULL;
   CfutCrewCall *call;
   gboolean armed;
 
@@ -102,10 +101,7 @@ cfut_crew_worker_ended (CfutCrewWorker *self)
           cfut_crew_call_queue_locked (call, TRUE);
           continue;
         }
-      call->why = worker_error_for (self, call, text);
-      cfut_crew_call_done_locked (call);
-      call->next = finished;
-      finished = call;
+      cfut_crew_finish_locked (crew, call, FALSE, worker_error_for (self, call, text));
     }
   if (self->pid == 0 && !self->stopped)
     cfut_crew_start_failed_locked (crew, g_error_new (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN,
@@ -118,12 +114,6 @@ cfut_crew_worker_ended (CfutCrewWorker *self)
   cfut_crew_dispatch_locked (crew);
   cfut_crew_leave (crew);
 
-  while (finished != NULL)
-    {
-      call = finished;
-      finished = call->next;
-      cfut_crew_call_end (call, FALSE, call->why);
-    }
   if (armed)
     cfut_crew_worker_unref (self);
   /* The list's. */

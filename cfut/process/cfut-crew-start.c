@@ -331,7 +331,7 @@ cfut_crew_worker_hello (CfutCrewWorker      *self,
                         const CfutWireFrame *frame)
 {
   CfutCrew *crew = self->crew;
-  gboolean one_stream = frame->id != 0;
+  gboolean one_stream = !frame->has_control;
   GError *error = NULL;
 
   if (frame->version != CFUT_WIRE_VERSION)

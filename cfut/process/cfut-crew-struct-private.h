@@ -47,7 +47,8 @@ struct _CfutCrewCall {
   CfutCrewWorker *worker;   /* HANDED, STARTED */
   guint64 id;
   gint64 started_usec;
-  GError *why;              /* (nullable): once it is finished */
+  gboolean success;         /* once it is finished */
+  GError *why;              /* (nullable) */
 };
 
 typedef struct {
@@ -145,7 +146,8 @@ struct _CfutCrew {
   CfutCrewList aside;
   CfutCrewWorker *workers;
   CfutCrewWorker *due;      /* to act for */
-  CfutCrewCall *finished;   /* DONE, to be let go of */
+  CfutCrewCall *finished;   /* DONE, to be settled, if they are not */
+  guint n_ending;           /* of these, and what somebody is at */
   guint n_alive;            /* workers that are STARTING or READY */
   guint n_starting;
   guint n_busy;             /* READY with something in their list */
@@ -183,6 +185,11 @@ void      cfut_crew_leave              (CfutCrew         *self);
 /* Hands out what can be; starts workers. */
 void      cfut_crew_dispatch_locked    (CfutCrew         *self);
 void      cfut_crew_check_ended_locked (CfutCrew         *self);
+/* DONE, and settled in that way when the lock is left; takes over @why. */
+void      cfut_crew_finish_locked      (CfutCrew         *self,
+                                        CfutCrewCall     *call,
+                                        gboolean          success,
+                                        GError           *why);
 /* All that waits, and all that comes, is rejected; takes over @error. */
 void      cfut_crew_break_locked       (CfutCrew         *self,
                                         GError           *error);

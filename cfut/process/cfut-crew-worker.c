@@ -171,15 +171,11 @@ worker_not_sent (CfutCrewWorker *self,
       ;
   if (call != NULL)
     {
-      cfut_crew_call_done_locked (call);
+      cfut_crew_finish_locked (crew, call, FALSE, g_steal_pointer (&error));
       cfut_crew_dispatch_locked (crew);
     }
   cfut_crew_leave (crew);
-
-  if (call != NULL)
-    cfut_crew_call_end (call, FALSE, error);
-  else
-    g_error_free (error);
+  g_clear_error (&error);
 }
 
 static CfutChannel *
@@ -403,7 +399,6 @@ worker_returned (CfutCrewWorker      *self,
                  const CfutWireFrame *frame)
 {
   CfutCrew *crew = self->crew;
-  CfutCrewCall *finished = NULL;
   CfutCrewCall *next;
 
   cfut_crew_enter (crew);
@@ -417,24 +412,13 @@ worker_returned (CfutCrewWorker      *self,
         continue;
 
       if (call->settled)
-        {
-          cfut_crew_call_done_locked (call);
-          call->next = finished;
-          finished = call;
-        }
+        cfut_crew_finish_locked (crew, call, FALSE, NULL);
       else
         cfut_crew_call_queue_locked (call, TRUE);
     }
   self->taking_back = 0;
   cfut_crew_dispatch_locked (crew);
   cfut_crew_leave (crew);
-
-  while (finished != NULL)
-    {
-      next = finished->next;
-      cfut_crew_call_end (finished, FALSE, NULL);
-      finished = next;
-    }
 }
 
 /* (nullable): the task that reports, which the I/O thread alone could end. */

@@ -102,18 +102,10 @@ cfut_crew_check_ended_locked (CfutCrew *self)
     cfut_crew_worker_retire_locked (worker);
 }
 
-/* Outside of the lock, as waiting threads are woken. */
-static void
-crew_open_ended (CfutCrew *self)
+static gboolean
+crew_has_ended_locked (CfutCrew *self)
 {
-  gboolean ended;
-
-  cfut_crew_enter (self);
-  ended = self->closed && self->n_open == 0 && self->n_present == 0;
-  cfut_unlock (&self->lock, CFUT_LOCK_CREW);
-
-  if (ended)
-    cfut_cell_open (&self->ended);
+  return self->closed && self->n_open == 0 && self->n_ending == 0 && self->n_present == 0;
 }
 
 void
@@ -122,6 +114,7 @@ cfut_crew_leave (CfutCrew *self)
   CfutCrewWorker *acted = NULL;
   CfutCrewCall *finished;
   gboolean ended;
+  guint n = 0;
 
   while (self->due != NULL && !cfut_is_forked_child ())
     {
@@ -134,18 +127,25 @@ cfut_crew_leave (CfutCrew *self)
       cfut_crew_worker_act_unlock (worker);
     }
   finished = g_steal_pointer (&self->finished);
-  ended = self->closed && self->n_open == 0 && self->n_present == 0;
+  ended = crew_has_ended_locked (self);
   cfut_unlock (&self->lock, CFUT_LOCK_CREW);
 
-  if (ended)
-    crew_open_ended (self);
-  while (finished != NULL)
+  for (; finished != NULL; n++)
     {
       CfutCrewCall *call = finished;
 
       finished = call->next;
-      cfut_crew_call_end (call, FALSE, call->why);
+      cfut_crew_call_end (call, call->success, call->why);
     }
+  if (n > 0)
+    {
+      cfut_crew_enter (self);
+      self->n_ending -= n;
+      ended = crew_has_ended_locked (self);
+      cfut_unlock (&self->lock, CFUT_LOCK_CREW);
+    }
+  if (ended)
+    cfut_cell_open (&self->ended);
   while (acted != NULL)
     {
       CfutCrewWorker *worker = acted;
@@ -155,12 +155,15 @@ cfut_crew_leave (CfutCrew *self)
     }
 }
 
-static void
-crew_finish_locked (CfutCrew     *self,
-                    CfutCrewCall *call,
-                    GError       *why)
+void
+cfut_crew_finish_locked (CfutCrew     *self,
+                         CfutCrewCall *call,
+                         gboolean      success,
+                         GError       *why)
 {
   cfut_crew_call_done_locked (call);
+  self->n_ending++;
+  call->success = success;
   call->why = why;
   call->next = self->finished;
   self->finished = call;
@@ -205,7 +208,7 @@ crew_serve_locked (CfutCrew       *self,
 
   if (cfut_cell_settled (word))
     {
-      crew_finish_locked (self, call, NULL);
+      cfut_crew_finish_locked (self, call, FALSE, NULL);
       return TRUE;
     }
   if (word & CFUT_CELL_PAUSED)
@@ -255,7 +258,7 @@ cfut_crew_break_locked (CfutCrew *self,
     self->broken = error;
 
   while ((call = cfut_crew_first_locked (self)) != NULL || (call = self->aside.first) != NULL)
-    crew_finish_locked (self, call, g_error_copy (self->broken));
+    cfut_crew_finish_locked (self, call, FALSE, g_error_copy (self->broken));
   cfut_crew_check_ended_locked (self);
 }
 
@@ -295,11 +298,11 @@ cfut_crew_enqueue (CfutCrew *self,
   call = cfut_crew_call_new (self, task);
   cfut_crew_enter (self);
   if (self->closed)
-    crew_finish_locked (self, call, cfut_executor_shut_down_error ());
+    cfut_crew_finish_locked (self, call, FALSE, cfut_executor_shut_down_error ());
   else if (self->broken != NULL)
-    crew_finish_locked (self, call, g_error_copy (self->broken));
+    cfut_crew_finish_locked (self, call, FALSE, g_error_copy (self->broken));
   else if (call->settled)
-    crew_finish_locked (self, call, NULL);
+    cfut_crew_finish_locked (self, call, FALSE, NULL);
   else
     cfut_crew_call_queue_locked (call, FALSE);
   cfut_crew_dispatch_locked (self);
