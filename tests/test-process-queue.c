@@ -9,6 +9,9 @@
 
 #include <glib/gstdio.h>
 
+#include "process/cfut-crew-struct-private.h"
+#include "process/cfut-process-executor-private.h"
+
 /* One worker, which stands at a fifo; what it does after that is written to a log, in order. */
 typedef struct {
   CfutExecutor *executor;
@@ -274,6 +277,20 @@ test_rate_limit (void)
   test_process_executor_end (executor);
 }
 
+/* How many calls were handed to workers behind others. */
+static guint64
+count_ahead (CfutExecutor *executor)
+{
+  CfutCrew *crew = CFUT_PROCESS_EXECUTOR (executor)->crew;
+  guint64 n_ahead;
+
+  cfut_crew_lock_options (crew);
+  n_ahead = crew->n_ahead;
+  cfut_crew_unlock_options (crew);
+
+  return n_ahead;
+}
+
 /* So many short calls that what follows is handed ahead. */
 static void
 quicken (CfutExecutor *executor)
@@ -286,7 +303,8 @@ quicken (CfutExecutor *executor)
     test_assert_settles (futures->pdata[i], CFUT_STATE_RESOLVED);
 }
 
-/* Handed ahead behind a call that lasts: still pending, cancelled at once, and never run. */
+/* Handed ahead behind a call that lasts: still pending, cancelled at once, and not run, as the worker
+ * hears of that before their turn: the pause sees to it, during which it gives back the others. */
 static void
 test_ahead_cancelled (void)
 {
@@ -304,6 +322,7 @@ test_ahead_cancelled (void)
   for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
     futures[i] = cfut_executor_call (executor, NULL, "append",
                                      g_variant_new ("(ss)", log, i % 2 == 0 ? "x" : "."));
+  g_assert_cmpuint (count_ahead (executor), >, 0);
   test_fifo_wait_arrived (&fifo);
   for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
     {
@@ -312,6 +331,9 @@ test_ahead_cancelled (void)
         g_assert_true (cfut_future_cancel (futures[i]));
     }
   g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, G_N_ELEMENTS (futures) / 2);
+  cfut_executor_pause (executor);
+  test_poll_until (count_ahead (executor) == 0);
+  cfut_executor_resume (executor);
   test_fifo_open (&fifo);
   for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
     {
@@ -373,6 +395,8 @@ test_ahead_paused (gconstpointer data)
     cfut_executor_pause (executor);
   else
     cfut_future_pause (a);
+  /* They are on their way back until the worker has answered. */
+  test_poll_until (count_ahead (executor) == 0);
   test_fifo_open (&fifo);
   test_assert_settles (holds, CFUT_STATE_RESOLVED);
   if (!executor_too)
