@@ -18,6 +18,7 @@
  *    a handler may be connected to it yet.
  * 3. Between two notifications of a running future there is a sixtieth of a second; THROTTLED says
  *    that the next has its time already.
+ * 4. The lines of a command are told before anything else of what they came before.
  * Not here: settling (cfut-future-settle.c), who tells of what begins (cfut-future-started.c). */
 
 #include <string.h>
@@ -301,6 +302,38 @@ future_reap (CfutFuture *self)
     }
 }
 
+/* Still scheduled, so that nobody else puts it into the queue. TRUE: it is there again, as this
+ * takes long. */
+static gboolean
+future_tell_lines (CfutFuture *self)
+{
+  while (cfut_cell_clear_flags (&self->cell, CFUT_CELL_LINES) & CFUT_CELL_LINES)
+    if (cfut_future_peek_extra (self)->tell_lines (self))
+      {
+        cfut_cell_set_flags (&self->cell, CFUT_CELL_LINES);
+        cfut_owner_push (self->owner, &self->item);
+        return TRUE;
+      }
+
+  return FALSE;
+}
+
+/* What came between the last look and now, when it was taken from the queue. */
+static void
+future_tell_late_lines (CfutFuture *self,
+                        guint       word)
+{
+  if (!cfut_cell_settled (word))
+    {
+      cfut_future_lines_came (self);
+      return;
+    }
+
+  cfut_cell_clear_flags (&self->cell, CFUT_CELL_LINES);
+  while (cfut_future_peek_extra (self)->tell_lines (self))
+    continue;
+}
+
 static gboolean
 future_deliver (CfutItem        *item,
                 CfutDeliverMode  mode)
@@ -311,7 +344,13 @@ future_deliver (CfutItem        *item,
   if (mode == CFUT_DELIVER_REAP)
     return future_reap (self);
 
+  if (G_UNLIKELY (cfut_cell_load (&self->cell) & CFUT_CELL_LINES) && mode == CFUT_DELIVER_LOOP &&
+      future_tell_lines (self))
+    return FALSE;
+
   word = cfut_cell_clear_flags (&self->cell, CFUT_CELL_SCHEDULED | CFUT_CELL_RELEASE_MASK);
+  if (G_UNLIKELY (word & CFUT_CELL_LINES) && mode == CFUT_DELIVER_LOOP)
+    future_tell_late_lines (self, word);
 
   if (cfut_cell_settled (word))
     {
@@ -377,6 +416,27 @@ cfut_future_changed (CfutFuture *self)
                                                  memory_order_acq_rel, memory_order_relaxed));
 
   if (!(word & (CFUT_CELL_THROTTLED | CFUT_CELL_SCHEDULED)))
+    {
+      g_object_ref (self);
+      cfut_owner_push (self->owner, &self->item);
+    }
+}
+
+void
+cfut_future_lines_came (CfutFuture *self)
+{
+  guint word = atomic_load_explicit (&self->cell.word, memory_order_relaxed);
+
+  do
+    {
+      if (cfut_cell_settled (word))
+        return;
+    }
+  while (!atomic_compare_exchange_weak_explicit (&self->cell.word, &word,
+                                                 word | CFUT_CELL_LINES | CFUT_CELL_SCHEDULED,
+                                                 memory_order_acq_rel, memory_order_relaxed));
+
+  if (!(word & CFUT_CELL_SCHEDULED))
     {
       g_object_ref (self);
       cfut_owner_push (self->owner, &self->item);

@@ -59,6 +59,10 @@ struct _CfutFutureExtra {
   CfutFutureDirty dirty;
   GUnixFDList *fds;     /* (nullable): with the result; immutable once settled */
 
+  /* (nullable): of a command, set before CFUT_CELL_LINES is. On the owner's context, in its loop:
+   * tells of lines for a while. TRUE: there are more. */
+  gboolean (*tell_lines) (CfutFuture *future);
+
   /* Owning context only */
   CfutFuture *future;
   CfutDelayed delayed;
@@ -136,6 +140,9 @@ gboolean    cfut_future_has_observers    (CfutFuture       *self);
 
 extern const CfutItemClass cfut_future_item_class;
 void        cfut_future_changed          (CfutFuture       *self);
+/* There are lines to tell of, which come before anything else that is told. Any thread; nothing once
+ * it has settled. */
+void        cfut_future_lines_came       (CfutFuture       *self);
 void        cfut_future_reap_submitted   (CfutFuture       *self);
 void        cfut_future_drop_callbacks   (CfutFuture       *self);
 /* Frees it on the owner's context; it is empty after. */

@@ -277,6 +277,13 @@ task_runs_here (CfutTask *self)
   return cfut_thread_get ()->running_task == self;
 }
 
+/* Where lines of its command are told too. */
+static inline gboolean
+task_may_report_here (CfutTask *self)
+{
+  return task_runs_here (self) || cfut_thread_get ()->telling_task == self;
+}
+
 static void
 task_take_value (CfutTask *self,
                  GValue   *value)
@@ -477,7 +484,7 @@ cfut_task_set_progress (CfutTask *self,
 {
   g_return_if_fail (CFUT_IS_TASK (self));
 
-  if (task_runs_here (self))
+  if (task_may_report_here (self))
     cfut_future_report_progress (&self->parent_instance, done, total);
 }
 
@@ -496,7 +503,7 @@ cfut_task_set_message (CfutTask   *self,
 {
   g_return_if_fail (CFUT_IS_TASK (self));
 
-  if (task_runs_here (self))
+  if (task_may_report_here (self))
     cfut_future_report_message (&self->parent_instance, message);
 }
 

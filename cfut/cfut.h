@@ -18,6 +18,8 @@
 #include <cfut/cfut-executor.h>
 #include <cfut/cfut-thread-executor.h>
 #include <cfut/cfut-process-executor.h>
+#include <cfut/cfut-command.h>
+#include <cfut/cfut-command-result.h>
 #include <cfut/cfut-group.h>
 #include <cfut/cfut-request.h>
 #include <cfut/cfut-rate-limit.h>

@@ -38,6 +38,7 @@ typedef enum {
   CFUT_LOCK_REPORT,    /* what was told of and warned of */
   CFUT_LOCK_PAYLOAD,   /* a channel's payload buffers */
   CFUT_LOCK_CHANNEL,   /* a channel's queue of what is to be sent */
+  CFUT_LOCK_COMMAND,   /* what a run of a command was told, and the lines it wrote */
   CFUT_LOCK_CHILD,     /* whether a child process is reaped */
   CFUT_LOCK_IO,        /* whether there is an I/O thread */
   CFUT_LOCK_TIMER,     /* the wheel of all timers */

@@ -17,6 +17,7 @@ typedef struct _CfutThread CfutThread;
 struct _CfutThread {
   CfutOwner *running_owner;  /* of the task that runs on this thread */
   gpointer running_task;     /* the innermost, when a wait runs another inline */
+  gpointer telling_task;     /* whose lines are told on this thread, on its owner's context */
   gpointer serving;          /* compared only: the pool or the work log whose task runs here */
   gpointer worker;           /* the CfutPoolWorker that this thread is, or NULL */
   gpointer delivering;       /* the CfutDelivery that this thread dispatches, or NULL */

@@ -36,10 +36,10 @@ typedef struct {
   gboolean no_core;      /* it leaves no core behind */
 } CfutChildLimits;
 
-/* The process was reaped. @wait_status is as waitpid has it (g_spawn_check_wait_status), or -1 where
- * somebody else in this process reaped it. Stderr of CFUT_STDIO_TAIL was read to its end by then, or
- * until a short while after the exit where another process keeps it open. On the I/O thread, under
- * no lock, never from within cfut_child_spawn. */
+/* The process was reaped. @wait_status is as waitpid has it, or -1 where somebody else in this
+ * process reaped it. Stderr of CFUT_STDIO_TAIL was read to its end by then, or until a short while
+ * after the exit where another process keeps it open. On the I/O thread, under no lock, never from
+ * within cfut_child_spawn. */
 typedef void (*CfutChildExited) (CfutChild *child,
                                  int        wait_status,
                                  gpointer   user_data);
@@ -48,8 +48,8 @@ typedef void (*CfutChildExited) (CfutChild *child,
 typedef struct {
   const char * const *argv;
   const char * const *prefix;        /* (nullable): stands in front of argv */
-  gboolean prefix_quoted;            /* what follows the prefix is one argument, quoted for a shell */
-  const char *cwd;                   /* (nullable): of this process; that of the prefix if there is one */
+  gboolean prefix_quoted;            /* what follows it is one argument, quoted for a shell */
+  const char *cwd;                   /* (nullable): of this process; with a prefix, that one's */
   const char * const *environ;       /* (nullable): of this process */
   const char * const *set_variables; /* (nullable): NAME=VALUE, above environ; with a prefix by the
                                       * program env between it and argv, so that they get past it */
@@ -106,7 +106,7 @@ char       *cfut_child_dup_stderr_tail (CfutChild      *self);
 /* (transfer full): for messages, in the user's language: "exited with status 1", "was killed by
  * signal 9 (Killed)". */
 char       *cfut_child_describe_status (int             wait_status);
-/* (transfer full): the last @most bytes of that text at most, in that form; @cut: there was more. */
+/* (transfer full): of the last @most bytes of any text, in that form; @cut: there was more. */
 char       *cfut_text_tail             (const char     *data,
                                         gsize           size,
                                         gsize           most,

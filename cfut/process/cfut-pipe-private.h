@@ -36,8 +36,7 @@ gboolean cfut_pipe_make  (gboolean   to_child,
                           int       *ours,
                           int       *childs,
                           GError   **error);
-/* (nullable); takes the descriptor over, and closes it if it has to be moved above 2. -1: none left,
- * and it is closed. */
+/* Takes the descriptor over, and moves it if it is none above 2. -1: there are none left. */
 int      cfut_fd_above_stdio (int    fd);
 
 /* Takes the descriptor over. Neither calls got or ended from within. */

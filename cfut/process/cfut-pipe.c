@@ -6,8 +6,8 @@
  *
  * Threads: the I/O thread; cfut_pipe_make and cfut_fd_above_stdio any.
  * Locks: none.
- * Owns: its descriptor and its source. The source does not own the pipe: whoever embeds it closes it
- *   before going.
+ * Owns: its descriptor and its source. The source does not own the pipe: whoever embeds it closes
+ *   it before going.
  * Invariants:
  * 1. fd is -1 exactly when there is no source.
  * 2. One dispatch moves at most SLICE bytes, so that a child that writes without end starves no
