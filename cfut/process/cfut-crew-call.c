@@ -156,6 +156,12 @@ call_leave_worker_locked (CfutCrewCall *self)
 {
   CfutCrewWorker *worker = g_steal_pointer (&self->worker);
 
+  if (worker == NULL)
+    {
+      cfut_crew_list_remove (&self->crew->commands, self);
+      return;
+    }
+
   self->crew->n_ahead -= worker->list.n > 1;
   self->crew->n_busy -= worker->list.n == 1;
   if (self->stopping)
@@ -202,6 +208,12 @@ cfut_crew_call_hand_locked (CfutCrewCall   *self,
 
   call_leave_queue_locked (self);
   call_transition_locked (self, CFUT_CREW_CALL_HANDED);
+  if (worker == NULL)
+    {
+      cfut_crew_list_append (&crew->commands, self);
+      return;
+    }
+
   self->worker = worker;
   self->id = ++worker->last_id;
   crew->n_ahead += worker->list.n > 0;
@@ -220,14 +232,11 @@ void
 cfut_crew_call_done_locked (CfutCrewCall *self)
 {
   if (self->worker != NULL)
-    {
-      self->worker->n_done += self->state == CFUT_CREW_CALL_STARTED;
-      call_leave_worker_locked (self);
-    }
+    self->worker->n_done += self->state == CFUT_CREW_CALL_STARTED;
+  if (self->state == CFUT_CREW_CALL_HANDED || self->state == CFUT_CREW_CALL_STARTED)
+    call_leave_worker_locked (self);
   else if (self->state != CFUT_CREW_CALL_NEW)
-    {
-      call_leave_queue_locked (self);
-    }
+    call_leave_queue_locked (self);
   call_transition_locked (self, CFUT_CREW_CALL_DONE);
 }
 
@@ -258,7 +267,7 @@ cfut_crew_call_end (CfutCrewCall *self,
     cfut_call_unref (call);
 }
 
-/* On the I/O thread: only that ends it. */
+/* On the I/O thread: only that ends it. Its future is RUNNING, and has been told so. */
 void
 cfut_crew_call_entered (CfutCrewCall *self)
 {
@@ -267,13 +276,18 @@ cfut_crew_call_entered (CfutCrewCall *self)
   CfutPoolRun run = { .deadline_usec = 0 };
   GError *error = NULL;
 
-  cfut_future_set_worker_pid (future, self->worker->pid);
-  if (!cfut_future_start (future))
-    return;
-
   cfut_task_options_start (options, &run);
   if (run.deadline_usec != 0 && !cfut_task_options_watch (options, run.deadline_usec, &error))
     cfut_future_settle (future, CFUT_STATE_REJECTED, NULL, error);
+}
+
+static void
+call_stop_locked (CfutCrewCall *self)
+{
+  if (self->worker != NULL)
+    cfut_crew_call_stop_locked (self);
+  else
+    cfut_crew_command_stop_locked (self);
 }
 
 static void
@@ -299,11 +313,12 @@ on_settled (CfutNode   *node,
       break;
     case CFUT_CREW_CALL_HANDED:
       call_note_settled_locked (self);
-      cfut_crew_worker_send_locked (self->worker, CFUT_WIRE_CANCEL, self->id, NULL);
+      if (self->worker != NULL)
+        cfut_crew_worker_send_locked (self->worker, CFUT_WIRE_CANCEL, self->id, NULL);
       break;
     case CFUT_CREW_CALL_STARTED:
       call_note_settled_locked (self);
-      cfut_crew_call_stop_locked (self);
+      call_stop_locked (self);
       break;
     case CFUT_CREW_CALL_DONE:
       break;
@@ -352,7 +367,7 @@ remote_paused (CfutTask *task)
   CfutCrew *crew = self->crew;
 
   cfut_crew_enter (crew);
-  if (self->state == CFUT_CREW_CALL_HANDED)
+  if (self->worker != NULL && self->state == CFUT_CREW_CALL_HANDED)
     cfut_crew_worker_take_back_locked (self->worker);
   if (self->worker != NULL)
     cfut_crew_worker_send_locked (self->worker, CFUT_WIRE_PAUSE, self->id, NULL);
@@ -387,7 +402,7 @@ remote_stop (CfutTask *task)
 
   cfut_crew_enter (crew);
   if (self->state == CFUT_CREW_CALL_STARTED)
-    cfut_crew_call_stop_locked (self);
+    call_stop_locked (self);
   cfut_crew_leave (crew);
 }
 
@@ -421,7 +436,8 @@ cfut_crew_call_new (CfutCrew *crew,
   self->crew = cfut_crew_ref (crew);
   self->task = task;
   self->call = cfut_call_from_task (task);
-  cfut_owned_ref (&self->call->data);
+  if (self->call != NULL)
+    cfut_owned_ref (&self->call->data);
   atomic_store_explicit (&options->remote, &self->remote, memory_order_release);
   if (!cfut_future_add_node (CFUT_FUTURE (task), &self->node))
     self->settled = TRUE;

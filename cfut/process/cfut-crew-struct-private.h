@@ -44,7 +44,7 @@ struct _CfutCrewCall {
   CfutCrewCall *prev;
   CfutPlace place;          /* in the heap, unless its priority is 0 and it has never been handed */
   gint64 key;
-  CfutCrewWorker *worker;   /* HANDED, STARTED */
+  CfutCrewWorker *worker;   /* HANDED, STARTED; NULL: a command */
   guint64 id;
   gint64 started_usec;
   gboolean success;         /* once it is finished */
@@ -144,6 +144,7 @@ struct _CfutCrew {
   CfutCrewList fifo;        /* QUEUED, of priority 0 */
   CfutHeap heap;            /* QUEUED, the others */
   CfutCrewList aside;
+  CfutCrewList commands;    /* HANDED and STARTED */
   CfutCrewWorker *workers;
   CfutCrewWorker *due;      /* to act for */
   CfutCrewCall *finished;   /* DONE, to be settled, if they are not */
@@ -220,8 +221,12 @@ void      cfut_crew_call_done_locked   (CfutCrewCall     *self);
 void      cfut_crew_call_end           (CfutCrewCall     *self,
                                         gboolean          success,
                                         GError           *error);
-/* Its worker has started it. */
+/* It has been started. */
 void      cfut_crew_call_entered       (CfutCrewCall     *self);
+
+/* cfut-crew-command.c */
+void      cfut_crew_command_hand_locked (CfutCrewCall    *self);
+void      cfut_crew_command_stop_locked (CfutCrewCall    *self);
 
 /* cfut-crew-worker.c */
 CfutCrewWorker *cfut_crew_worker_new   (CfutCrew         *crew);

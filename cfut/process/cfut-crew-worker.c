@@ -315,7 +315,11 @@ worker_started (CfutCrewWorker      *self,
     }
   cfut_crew_leave (crew);
 
-  if (call != NULL)
+  if (call == NULL)
+    return;
+
+  cfut_future_set_worker_pid (CFUT_FUTURE (call->task), self->pid);
+  if (cfut_future_start (CFUT_FUTURE (call->task)))
     cfut_crew_call_entered (call);
 }
 

@@ -25,13 +25,14 @@
  *    something to do, one that is starting, or a timer that is armed to start one.
  * 3. ended opens when no more is taken, nothing is open and all workers are GONE.
  * 4. In a forked child nothing is sent, and nobody is killed.
- * Not here: a call's states (cfut-crew-call.c), a worker's (cfut-crew-worker.c), starting them
+ * Not here: a call's states (cfut-crew-call.c), commands (cfut-crew-command.c), a worker's (cfut-crew-worker.c), starting them
  * (cfut-crew-start.c), their end (cfut-crew-end.c), time (cfut-crew-watch.c). */
 
 #include <glib/gi18n-lib.h>
 
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
+#include "process/cfut-command-run-private.h"
 #include "process/cfut-crew-struct-private.h"
 #include "process/cfut-io-private.h"
 
@@ -199,11 +200,13 @@ crew_choose_locked (CfutCrew *self,
 
 /* Its turn has come. FALSE: it goes nowhere now. */
 static gboolean
-crew_serve_locked (CfutCrew       *self,
-                   CfutCrewCall   *call,
-                   CfutGate       *gate,
-                   CfutCrewWorker *worker)
+crew_serve_locked (CfutCrew     *self,
+                   CfutCrewCall *call,
+                   CfutGate     *gate,
+                   guint         window)
 {
+  gboolean has_place = self->n_busy + self->commands.n < self->max_workers;
+  CfutCrewWorker *worker = NULL;
   guint word = cfut_cell_load (&call->task->parent_instance.cell);
 
   if (cfut_cell_settled (word))
@@ -216,8 +219,18 @@ crew_serve_locked (CfutCrew       *self,
       cfut_crew_call_aside_locked (call);
       return TRUE;
     }
-  if (worker == NULL || (gate != NULL && !cfut_gate_pass (gate)))
+  if (call->call != NULL)
+    worker = crew_choose_locked (self, window);
+  if ((worker == NULL || worker->list.n == 0) && !has_place)
     return FALSE;
+  if ((worker == NULL && call->call != NULL) || (gate != NULL && !cfut_gate_pass (gate)))
+    return FALSE;
+
+  if (worker == NULL)
+    {
+      cfut_crew_command_hand_locked (call);
+      return TRUE;
+    }
 
   if (worker->list.n == 0)
     worker->heard_usec = g_get_monotonic_time ();
@@ -238,10 +251,10 @@ cfut_crew_dispatch_locked (CfutCrew *self)
     return;
 
   while ((call = cfut_crew_first_locked (self)) != NULL &&
-         crew_serve_locked (self, call, gate, crew_choose_locked (self, window)))
+         crew_serve_locked (self, call, gate, window))
     ;
 
-  if (call != NULL || self->n_ahead > 0)
+  if (self->argv != NULL && (call != NULL || self->n_ahead > 0))
     cfut_crew_grow_locked (self, self->n_busy + self->n_ahead + self->fifo.n + self->heap.len);
   cfut_crew_check_ended_locked (self);
 }
@@ -269,11 +282,11 @@ crew_refuse (CfutCrew *self,
 {
   GError *error = NULL;
 
-  if (cfut_call_from_task (task) == NULL)
+  if (cfut_call_from_task (task) == NULL && cfut_command_run_from_task (task) == NULL)
     return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
                                 _("A process executor runs no functions of this program; it calls "
                                   "functions of its workers by their names, and runs commands"));
-  if (self->argv == NULL)
+  if (self->argv == NULL && cfut_call_from_task (task) != NULL)
     return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
                                 _("The process executor was made without a program for workers, "
                                   "and runs commands only"));
@@ -332,6 +345,7 @@ crew_dup_futures (CfutCrew *self,
       for (guint i = 0; i < self->heap.len; i++)
         g_ptr_array_add (futures, g_object_ref (cfut_crew_call_from_place (self->heap.places[i])->task));
     }
+  crew_add_futures (futures, &self->commands);
   for (CfutCrewWorker *worker = self->workers; worker != NULL; worker = worker->next)
     crew_add_futures (futures, &worker->list);
   cfut_unlock (&self->lock, CFUT_LOCK_CREW);
