@@ -767,6 +767,37 @@ receive_one (gpointer data)
   return NULL;
 }
 
+/* Garbage behind a frame, in one read: the frame, then the error, though there is nothing more to
+ * wait for. */
+static void
+test_channel_garbage_behind_a_frame (void)
+{
+  int down[2], up[2];
+  CfutChannel *channel;
+  CfutFrame frame;
+
+  g_assert_true (g_unix_open_pipe (down, FD_CLOEXEC, NULL));
+  g_assert_true (g_unix_open_pipe (up, FD_CLOEXEC, NULL));
+  channel = cfut_channel_new (down[0], up[1], CFUT_WIRE_WORKER, CFUT_CHANNEL_BLOCKING);
+  write_bare (down[1], "\0\0\0\0\42\0\0\0\1\0\0\0\0\0\0\0garbage!", 24, NULL, 0);   /* CANCEL */
+  for (gint64 timeout_usec = -1; timeout_usec < 2; timeout_usec++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      if (timeout_usec < 0)
+        {
+          test_receive (channel, &frame);
+          cfut_frame_clear (&frame);
+        }
+      g_assert_cmpint (cfut_channel_receive (channel, &frame, -timeout_usec, &error), ==,
+                       CFUT_RECEIVED_ERROR);
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
+    }
+  cfut_channel_unref (channel);
+  close (down[1]);
+  close (up[0]);
+}
+
 /* Signals that interrupt a system call change nothing. */
 static void
 test_channel_interrupted (gconstpointer pipes)
@@ -876,6 +907,7 @@ main (int   argc,
   add_both ("/cfut/channel/close-while-sending", test_channel_close_while_sending);
   g_test_add_func ("/cfut/channel/never-started", test_channel_never_started);
   g_test_add_func ("/cfut/channel/started-with-a-queue", test_channel_started_with_a_queue);
+  g_test_add_func ("/cfut/channel/garbage-behind-a-frame", test_channel_garbage_behind_a_frame);
   add_both ("/cfut/channel/interrupted", test_channel_interrupted);
   g_test_add_func ("/cfut/channel/kept-frames", test_channel_kept_frames);
   g_test_add_func ("/cfut/channel/forked", test_channel_forked);

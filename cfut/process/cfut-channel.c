@@ -398,7 +398,8 @@ cfut_channel_receive (CfutChannel *self,
       CfutRead got;
 
       /* What is no socket cannot be asked without waiting. */
-      if (!may_block && !self->reads_socket && !wait_until_readable (self, deadline_usec))
+      if (!may_block && !self->reads_socket && self->error == NULL && !self->at_end &&
+          !wait_until_readable (self, deadline_usec))
         return CFUT_RECEIVED_TIMED_OUT;
       got = cfut_channel_read (self, may_block);
       if (got == CFUT_READ_NOTHING && !wait_until_readable (self, deadline_usec))
