@@ -83,10 +83,11 @@ cfut_future_started (CfutFuture *self)
   if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
     cfut_future_debug_started (self);
 
-  if (!cfut_owner_has_seen_loop (self->owner) ||
-      G_LIKELY (atomic_load_explicit (&sweep_armed, memory_order_seq_cst)))
+  if (!cfut_owner_has_seen_loop (self->owner))
     return;
-  if (cfut_pool_get_current () == NULL || !arm_sweep ())
+  if (cfut_pool_get_current () == NULL)
+    cfut_future_changed (self);
+  else if (G_UNLIKELY (!atomic_load_explicit (&sweep_armed, memory_order_seq_cst)) && !arm_sweep ())
     cfut_future_changed (self);
 }
 
