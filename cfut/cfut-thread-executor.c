@@ -204,21 +204,8 @@ refusal_error (CfutThreadExecutor *self)
   return error;
 }
 
-/* With a request: others may have it by now, and settle it at any time. FALSE: somebody has. */
-static gboolean
-flag_queued (CfutFuture *future,
-             gboolean    placed)
-{
-  guint word = cfut_cell_lock (&future->cell);
-  gboolean pending = cfut_cell_state (word) == CFUT_STATE_PENDING;
-
-  if (pending)
-    cfut_cell_set_flags (&future->cell, CFUT_CELL_QUEUED | (placed ? CFUT_CELL_PLACED : 0));
-  cfut_cell_unlock (&future->cell);
-
-  return pending;
-}
-
+/* With a request: others may have it by now, and settle it at any time, or give it another
+ * priority: so it comes to its place in the step that flags it. */
 static gboolean
 enqueue_with_options (CfutThreadExecutor *self,
                       CfutTask           *task,
@@ -226,17 +213,24 @@ enqueue_with_options (CfutThreadExecutor *self,
                       gboolean           *queued)
 {
   CfutFuture *future = CFUT_FUTURE (task);
-  gboolean placed = options->priority != 0;
+  guint word = cfut_cell_lock (&future->cell);
+  gboolean pending = cfut_cell_state (word) == CFUT_STATE_PENDING;
+  gboolean placed = pending && options->priority != 0;
 
-  if (!flag_queued (future, placed))
+  if (pending)
+    cfut_cell_set_flags (&future->cell, CFUT_CELL_QUEUED | (placed ? CFUT_CELL_PLACED : 0));
+  if (placed)
+    *queued = cfut_pool_push_placed (self->pool, &options->place, cfut_task_options_key (options));
+  cfut_cell_unlock (&future->cell);
+
+  if (!pending)
     {
       *queued = TRUE;
       cfut_future_release (future);
       return TRUE;
     }
 
-  return placed ? cfut_pool_push_placed (self->pool, &options->place,
-                                         cfut_task_options_key (options), queued)
+  return placed ? *queued && cfut_pool_pushed (self->pool)
                 : cfut_pool_push (self->pool, &task->entry.link, queued);
 }
 

@@ -85,11 +85,12 @@ void      cfut_pool_unref          (CfutPool            *self);
 gboolean  cfut_pool_push           (CfutPool            *self,
                                     CfutLink            *link,
                                     gboolean            *queued);
-/* The same for a link with a priority: the smaller the key, which is a time, the sooner. */
+/* The same for a link with a priority: the smaller the key, which is a time, the sooner. In two
+ * steps, under the lock of what stands there and after it; the first says whether it is queued. */
 gboolean  cfut_pool_push_placed    (CfutPool            *self,
                                     CfutPoolPlace       *place,
-                                    gint64               key,
-                                    gboolean            *queued);
+                                    gint64               key);
+gboolean  cfut_pool_pushed         (CfutPool            *self);
 /* Under the cell's lock of what stands there: sets the key of a link that was pushed before. FALSE:
  * it was not in the heap, and a reference on the link has to come with it. */
 gboolean  cfut_pool_place          (CfutPool            *self,

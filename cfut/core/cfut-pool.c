@@ -432,8 +432,8 @@ cfut_pool_unref (CfutPool *self)
 }
 
 /* After the push. */
-static gboolean
-pool_pushed (CfutPool *self)
+gboolean
+cfut_pool_pushed (CfutPool *self)
 {
   guint64 word = pool_word (self);
 
@@ -467,24 +467,20 @@ cfut_pool_push (CfutPool *self,
       cfut_queue_push (&self->injector, link);
     }
 
-  return pool_pushed (self);
+  return cfut_pool_pushed (self);
 }
 
 gboolean
 cfut_pool_push_placed (CfutPool      *self,
                        CfutPoolPlace *place,
-                       gint64         key,
-                       gboolean      *queued)
+                       gint64         key)
 {
-  *queued = FALSE;
   if (atomic_load_explicit (&self->word, memory_order_relaxed) & (STOP | BROKEN))
     return FALSE;
 
-  *queued = TRUE;
   atomic_fetch_add_explicit (&self->n_injected, 1, memory_order_relaxed);
   cfut_pool_place (self, place, key);
-
-  return pool_pushed (self);
+  return TRUE;
 }
 
 /* Under the lock of a link that is queued, by who settles it. */
