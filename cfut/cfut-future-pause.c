@@ -14,6 +14,7 @@
  * 2. Nobody is in the list without PAUSED: it is cleared and the list taken under one lock.
  * Not here: queues, which hold back what is paused (cfut-thread-executor.c). */
 
+#include "core/cfut-point-private.h"
 #include "cfut-future-private.h"
 
 void
@@ -44,6 +45,7 @@ cfut_future_pause_here (CfutFuture *self)
       guint word;
 
       cfut_waiter_init (&paused.waiter);
+      cfut_point (CFUT_POINT_PAUSES, self);
       word = cfut_cell_lock (&self->cell);
       if (!(word & CFUT_CELL_PAUSED) || (word & CFUT_CELL_CANCEL_REQUESTED) ||
           cfut_cell_settled (word))

@@ -20,6 +20,7 @@
 #include <glib/gi18n-lib.h>
 #include <string.h>
 
+#include "core/cfut-point-private.h"
 #include "cfut-error.h"
 #include "cfut-follow-private.h"
 
@@ -80,6 +81,7 @@ future_settled (CfutFuture *self,
 {
   CfutFollowScope scope;
 
+  cfut_point (CFUT_POINT_SERVES, self);
   if (cfut_nodes_need_future (nodes))
     {
       serve_internal (nodes, self, state);
@@ -122,8 +124,13 @@ future_unqueue (CfutFuture *self,
                 guint       word)
 {
   CfutFutureClass *klass = class_of (self);
+  gpointer data = NULL;
 
-  return (word & CFUT_CELL_QUEUED) && klass->unqueued != NULL ? klass->unqueued (self) : NULL;
+  if ((word & CFUT_CELL_QUEUED) && klass->unqueued != NULL)
+    data = klass->unqueued (self);
+  cfut_point (CFUT_POINT_SETTLES, self);
+
+  return data;
 }
 
 /* Around what settles, with CFUT_DEBUG=states: keeps the future, which is the owner's to drop after

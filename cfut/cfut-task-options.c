@@ -28,6 +28,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-point-private.h"
 #include "core/cfut-waiter-private.h"
 #include "cfut-error.h"
 #include "cfut-group.h"
@@ -330,6 +331,7 @@ cfut_task_apply_request (CfutTask    *self,
     cfut_future_set_name (future, request->name);
   if (request->group != NULL)
     cfut_group_add (request->group, future);
+  cfut_point (CFUT_POINT_SUBMITS, self);
 
   /* With a group too: others see the future from here on, and whoever has options is queued with
    * care. */

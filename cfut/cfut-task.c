@@ -17,6 +17,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "core/cfut-marks-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-post-private.h"
@@ -204,6 +205,7 @@ task_run_begun (CfutTask *self)
     cfut_task_options_start (options, &run);
   deadline_usec = run.deadline_usec;
 
+  cfut_point (CFUT_POINT_STARTED, self);
   atomic_store_explicit (&future->cell.tag, thread->worker_name, memory_order_relaxed);
   cfut_pool_enter_run (&run, (GObject *) self);
   if (G_UNLIKELY (deadline_usec != 0))

@@ -19,6 +19,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "core/cfut-fork-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
@@ -118,6 +119,7 @@ pool_run (CfutLink *link,
     }
 
   task = cfut_task_from_entry (entry);
+  cfut_point (CFUT_POINT_TAKEN, task);
   do
     {
       if (G_LIKELY (cfut_task_run (task, CFUT_CELL_PAUSED | (placed ? 0 : CFUT_CELL_PLACED))))
@@ -230,6 +232,7 @@ enqueue_with_options (CfutThreadExecutor *self,
       return TRUE;
     }
 
+  cfut_point (CFUT_POINT_ENQUEUES, task);
   return placed ? *queued && cfut_pool_pushed (self->pool)
                 : cfut_pool_push (self->pool, &task->entry.link, queued);
 }

@@ -16,6 +16,7 @@
  * Not here: what settling means. */
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-delivery-private.h"
 #include "cfut-wait-private.h"
 
@@ -82,9 +83,13 @@ cfut_cell_block_nudged (CfutCell         *cell,
 
   wake = cfut_owner_block (&wait.waiter, deadline_usec, cancellable);
 
+  if (wake != CFUT_WAKE_FIRED)
+    cfut_point (CFUT_POINT_WITHDRAWS, cell);
+
   /* Closed before we could leave: whoever closed it is about to fire us. */
   if (wake != CFUT_WAKE_FIRED && !cfut_cell_remove (cell, &wait.node))
     {
+      cfut_point (CFUT_POINT_WITHDRAWS_LATE, cell);
       wait.waiter.nudge = NULL;
       wake = cfut_waiter_wait (&wait.waiter, CFUT_NO_DEADLINE, NULL);
     }

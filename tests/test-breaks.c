@@ -13,10 +13,11 @@
  *     03-presence-popped-while-run-in-a-wait.
  *  4  A ring that overflows when a batch is moved into it: 04-batch-into-a-full-ring; its indexes
  *     that wrap: /cfut/pool/ring-against-model, /cfut/pool/1-ring-owner-against-thieves.
- *  5  A waiter on a stack whose time runs out as it is served: /cfut/future/1-timeouts-against-settling;
- *     one behind a callback that blocks: /cfut/future/1-blocked-direct-callback-holds-up-no-wait.
+ *  5  A waiter on a stack whose time runs out as it is served: /cfut/future/1-timeouts-against-settling,
+ *     /cfut/interleave/05-timed-out-while-served; one behind a callback that blocks:
+ *     /cfut/future/1-blocked-direct-callback-holds-up-no-wait.
  *  6  Cancelling, a deadline in the queue, a new priority, and the worker that claims:
- *     06-one-winner-in-the-queue.
+ *     06-one-winner-in-the-queue; one against one: /cfut/interleave/06-*.
  *  7  All workers blocked while nothing is queued, then a submission: 07-submit-when-all-are-blocked.
  *  8  The last reference dropped on a worker: 08-stale-entry-goes-home, 08-replaced-result-goes-home.
  *  9  A thread without a context of its own, between two iterations of the main thread's loop:
@@ -25,7 +26,8 @@
  *     a loop inside of a callback: /cfut/delivery/3-nested-main-loop.
  * 11  An executor that is finalised on its own worker: 11-dropped-by-its-own-task,
  *     11-freed-by-its-own-worker.
- * 12  A stuck thread that was given up, and returns: 12-stuck-and-late.
+ * 12  A stuck thread that was given up, and returns: 12-stuck-and-late; one that is looked at while
+ *     it returns: /cfut/interleave/12-ends-while-it-is-looked-at.
  * 14  Threads that cannot be made, and then can: /cfut/thread-executor/1-no-thread-can-be-made.
  * 15  A group's next against settling and ending: /cfut/group/next/last-settles-while-parking,
  *     /cfut/group/next/cancelled-while-parking, /cfut/group/async-races. */

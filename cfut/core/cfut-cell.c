@@ -30,6 +30,7 @@
 
 #include "core/cfut-cell-private.h"
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 
 /* allowed[from] has the bit of each state that may follow. */
 static const guint8 allowed[] = {
@@ -56,8 +57,10 @@ cell_transition (guint     word,
 
 /* Yields after a few looks: the holder may have been preempted. TRUE: there is none. */
 static inline gboolean
-cell_pause (guint *spins)
+cell_pause (CfutCell *cell,
+            guint    *spins)
 {
+  cfut_point (CFUT_POINT_CELL_WAITS, cell);
   if (++*spins > 16)
     g_thread_yield ();
 
@@ -76,7 +79,7 @@ cfut_cell_lock (CfutCell *cell)
     {
       if (word & CFUT_CELL_LOCK)
         {
-          if (cell_pause (&spins))
+          if (cell_pause (cell, &spins))
             return word & ~CFUT_CELL_LOCK;
           word = atomic_load_explicit (&cell->word, memory_order_relaxed);
         }
@@ -199,7 +202,7 @@ cfut_cell_start (CfutCell *cell,
     {
       if (word & CFUT_CELL_LOCK)
         {
-          cell_pause (&spins);
+          cell_pause (cell, &spins);
           word = cfut_cell_load (cell);
         }
       else if (cfut_cell_state (word) != CFUT_STATE_PENDING || (word & unless))

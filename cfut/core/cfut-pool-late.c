@@ -21,6 +21,7 @@
  * Not here: what becomes of what is late. */
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -109,6 +110,7 @@ on_timer (CfutTimer *timer)
       next_usec = runs_take_late (run, g_get_monotonic_time (), late);
       cfut_pool_give_back (worker, run);
     }
+  cfut_point (CFUT_POINT_LOOKS_LATE, self);
 
   /* If that run has ended by now, the timer looks in vain. There was a thread for timers: this
    * one. */

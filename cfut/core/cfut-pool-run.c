@@ -26,6 +26,7 @@
  * Not here: what runs. */
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -93,6 +94,7 @@ cfut_pool_enter_run (CfutPoolRun *run,
     {
       while (outer == CLAIMED)
         {
+          cfut_point (CFUT_POINT_CLAIM_WAITS, worker->pool);
           g_thread_yield ();
           outer = atomic_load_explicit (&worker->run, memory_order_acquire);
         }
@@ -114,6 +116,7 @@ cfut_pool_leave_run (CfutPoolRun *run)
   while (!atomic_compare_exchange_strong_explicit (&worker->run, &expected, run->outer,
                                                    memory_order_acq_rel, memory_order_relaxed))
     {
+      cfut_point (CFUT_POINT_CLAIM_WAITS, worker->pool);
       g_thread_yield ();
       expected = run;
     }
@@ -135,6 +138,7 @@ cfut_pool_claim (CfutPoolWorker *worker)
       else if (atomic_compare_exchange_weak_explicit (&worker->run, &run, CLAIMED,
                                                       memory_order_acq_rel, memory_order_acquire))
         {
+          cfut_point (CFUT_POINT_CLAIMS, worker->pool);
           break;
         }
     }

@@ -21,6 +21,7 @@
  * Not here: where threads come from. */
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -102,6 +103,7 @@ worker_steal_more (CfutPoolWorker *thief,
 
           if (link == NULL)
             break;
+          cfut_point (CFUT_POINT_STEALS, thief->pool);
           cfut_ring_append (&thief->ring, link);
         }
     }

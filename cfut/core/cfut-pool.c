@@ -33,6 +33,7 @@
  * what runs and what blocks (cfut-pool-run.c), deadlines (cfut-pool-late.c); what links are. */
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -121,7 +122,10 @@ pool_begin_drain (CfutPool *self)
       CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_acquire);
 
       while (atomic_load_explicit (&worker->moves, memory_order_seq_cst))
-        g_thread_yield ();
+        {
+          cfut_point (CFUT_POINT_DRAIN_WAITS, self);
+          g_thread_yield ();
+        }
     }
 }
 
@@ -136,6 +140,7 @@ cfut_pool_drain (CfutPool *self,
   guint n_slots;
 
   pool_begin_drain (self);
+  cfut_point (CFUT_POINT_DRAINS, self);
   link = pool_take_all_injected (self);
   n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
   while (link != NULL)

@@ -18,12 +18,17 @@
 #include <unistd.h>
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-thread-private.h"
 
 __thread CfutThread *cfut_thread_self __attribute__ ((tls_model ("initial-exec")));
 
 #ifdef CFUT_CHECK_LOCKS
 __thread guint cfut_locks_held;
+#endif
+
+#ifdef CFUT_TEST_POINTS
+_Atomic (CfutPointFunc) cfut_point_func;
 #endif
 
 static void

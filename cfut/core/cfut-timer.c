@@ -23,6 +23,7 @@
  * fires. */
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-wheel-private.h"
 
 static GMutex timers_lock;
@@ -60,9 +61,14 @@ timers_main (gpointer data)
 
       cfut_unlock (&timers_lock, CFUT_LOCK_TIMER);
       if (timer != NULL)
-        fire (timer);
+        {
+          cfut_point (CFUT_POINT_TIMER_FIRES, timer);
+          fire (timer);
+        }
       else
-        g_thread_yield ();
+        {
+          g_thread_yield ();
+        }
       cfut_lock (&timers_lock, CFUT_LOCK_TIMER);
     }
 

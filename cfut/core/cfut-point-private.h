@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: the cfut authors
+ */
+
+#pragma once
+
+#include <glib.h>
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+/* Places between two steps that others may come between. Tests stop a thread there and let another
+ * pass it. Builds with sanitizers, and those that count lines, have them; in others they are
+ * nothing. */
+typedef enum {
+  CFUT_POINT_CELL_WAITS,     /* a cell: its lock is taken by another */
+  CFUT_POINT_SETTLES,        /* a future: pending, under its lock, and out of its queue's counts */
+  CFUT_POINT_SERVES,         /* a future: settled, and nobody has been told */
+  CFUT_POINT_WITHDRAWS,      /* a cell: a wait is over, and stands in the list */
+  CFUT_POINT_WITHDRAWS_LATE, /* a cell: the list was closed before */
+  CFUT_POINT_SUBMITS,        /* a task: in its group, and nowhere else */
+  CFUT_POINT_ENQUEUES,       /* a task: flagged as queued, and not there, or nobody knows of it */
+  CFUT_POINT_TAKEN,          /* a task: in a worker's hands, and not started */
+  CFUT_POINT_STARTED,        /* a task: flagged as running, and not found by who looks for what runs */
+  CFUT_POINT_PAUSES,         /* a future: about to sleep at a checkpoint */
+  CFUT_POINT_TIMER_FIRES,    /* a timer: out of the wheel, and not fired */
+  CFUT_POINT_LOOKS_LATE,     /* a pool: a worker's deadlines were looked at, and are not armed anew */
+  CFUT_POINT_STEALS,         /* a pool: a thief has a link in its hands */
+  CFUT_POINT_DRAIN_WAITS,    /* a pool: for a thief */
+  CFUT_POINT_DRAINS,         /* a pool: the thieves are kept off, and nothing has been taken */
+  CFUT_POINT_CLAIMS,         /* a pool: what runs on a worker is claimed */
+  CFUT_POINT_CLAIM_WAITS     /* a pool: a worker waits for its claim to be given back */
+} CfutPoint;
+
+#ifdef CFUT_TEST_POINTS
+typedef void (*CfutPointFunc) (CfutPoint  point,
+                               gpointer   what);
+
+extern _Atomic (CfutPointFunc) cfut_point_func;
+
+static inline void
+cfut_point (CfutPoint  point,
+            gpointer   what)
+{
+  CfutPointFunc func = atomic_load_explicit (&cfut_point_func, memory_order_acquire);
+
+  if (func != NULL)
+    func (point, what);
+}
+#else
+static inline void
+cfut_point (CfutPoint  point,
+            gpointer   what)
+{
+}
+#endif
+
+G_END_DECLS
