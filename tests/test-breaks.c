@@ -7,7 +7,8 @@
  * has its test elsewhere is named here.
  *
  *  1  Parking against submitting, with a producer stopped half-way through its push:
- *     01-half-a-push-keeps-the-worker-awake; /cfut/queue/random-halves-against-model.
+ *     01-half-a-push-keeps-the-worker-awake, /cfut/queue/random-halves-against-model; with the worker
+ *     stopped: /cfut/interleave-pool/01-*.
  *  2  A wake-up between a sleeper's last look and its sleep: 02-wake-between-look-and-sleep.
  *  3  What a wait runs itself, while another comes to its place in the queue:
  *     03-presence-popped-while-run-in-a-wait.
@@ -108,7 +109,8 @@ test_breaks_half_a_push (void)
 {
   for (guint i = 0; i < 10; i++)
     {
-      CfutPool *pool = new_pool (1, 0);
+      /* One that would leave, and one that would sleep for ever. */
+      CfutPool *pool = new_pool (1, i % 2 == 0 ? 0 : -1);
       Item half = { 0 };
       Item whole = { 0 };
       CfutLink *previous;

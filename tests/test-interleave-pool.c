@@ -9,6 +9,58 @@
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-timer-private.h"
 
+/* --- a worker that goes to sleep --- */
+
+/* Guarantee 1: a worker has looked everywhere, and is about to sleep for ever, when something comes: be it
+ * submitted, given a priority, or resumed. Nobody wakes it, as it is counted as looking. */
+static void
+test_interleave_parks_while_something_comes (void)
+{
+  for (int priority = -1; priority <= 1; priority++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+      g_autoptr (CfutRequest) request = cfut_request_new ();
+      g_autoptr (CfutFuture) first = NULL;
+      g_autoptr (CfutFuture) second = NULL;
+      TestStop parks;
+
+      cfut_thread_executor_set_idle_timeout_usec (CFUT_THREAD_EXECUTOR (executor), -1);
+      cfut_request_set_priority (request, priority);
+      test_stop_at (&parks, CFUT_POINT_PARKS, NULL);
+      first = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+      test_stop_wait (&parks);
+      test_assert_settles (first, CFUT_STATE_RESOLVED);
+      second = cfut_executor_submit_full (executor, request, test_task_nothing, NULL, NULL);
+      test_stop_go (&parks);
+      test_assert_settles (second, CFUT_STATE_RESOLVED);
+      test_stop_clear (&parks);
+    }
+}
+
+/* The same for one that would leave after no time, and for a pool that is closed: all workers end. */
+static void
+test_interleave_parks_while_closed (void)
+{
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+      g_autoptr (CfutFuture) first = NULL;
+      GError *error = NULL;
+      TestStop parks;
+
+      cfut_thread_executor_set_idle_timeout_usec (CFUT_THREAD_EXECUTOR (executor), i == 0 ? -1 : 0);
+      test_stop_at (&parks, CFUT_POINT_PARKS, NULL);
+      first = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
+      test_stop_wait (&parks);
+      test_assert_settles (first, CFUT_STATE_RESOLVED);
+      cfut_executor_shutdown (executor, CFUT_SHUTDOWN_DEFAULT, 0, NULL);
+      test_stop_go (&parks);
+      cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
+      g_assert_no_error (error);
+      test_stop_clear (&parks);
+    }
+}
+
 /* --- a thief and who drains the pool --- */
 
 #define N_CHILDREN 10
@@ -286,6 +338,8 @@ main (int   argc,
   test_stops_begin ();
 
 #define add(name, func) g_test_add_func ("/cfut/interleave-pool/" name, test_interleave_##func)
+  add ("01-parks-while-closed", parks_while_closed);
+  add ("01-parks-while-something-comes", parks_while_something_comes);
   add ("armed-anew-while-firing", armed_anew_while_firing);
   add ("deadline-of-the-next", deadline_of_the_next);
   add ("drain-while-stealing", drain_while_stealing);

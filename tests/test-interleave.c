@@ -298,9 +298,11 @@ test_interleave_priority_and_cancel_while_taken (void)
 
 /* --- a task that is being submitted --- */
 
-/* Another thread submits it with a request, and is stopped there. */
+/* Another thread submits it with a request, and is stopped there; the worker is busy meanwhile. */
 typedef struct {
   CfutExecutor *executor;
+  CfutFuture *blocker;
+  TestGate gate;
   CfutRequest *request;
   CfutFuture *future;
   int n_ran;         /* atomic */
@@ -340,6 +342,8 @@ submission_end (Submission *self,
 {
   GError *error = NULL;
 
+  test_gate_open (&self->gate);
+  test_assert_settles (self->blocker, CFUT_STATE_RESOLVED);
   test_assert_settles (self->future, state);
   cfut_executor_shutdown (self->executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
   g_assert_no_error (error);
@@ -350,8 +354,10 @@ submission_end (Submission *self,
   g_clear_object (&self->future);
   test_iterate_until (NULL, g_atomic_int_get (&self->n_gone) == 1);
   g_assert_cmpint (g_atomic_int_get (&self->n_destroyed), ==, 1);
+  g_object_unref (self->blocker);
   g_object_unref (self->request);
   g_object_unref (self->executor);
+  test_gate_clear (&self->gate);
 }
 
 static void
@@ -365,6 +371,9 @@ submission_init (Submission *self,
   };
   cfut_request_set_group (self->request, group);
   cfut_request_set_priority (self->request, priority);
+  test_gate_init (&self->gate);
+  self->blocker = cfut_executor_submit (self->executor, test_task_pass, &self->gate, NULL);
+  test_gate_wait_arrived (&self->gate, 1);
 }
 
 /* 6. Its group is cancelled when it is in there and nowhere else, or when it is flagged as queued and
@@ -441,6 +450,7 @@ test_interleave_pause_while_submitting (void)
       cfut_future_pause (CFUT_FUTURE (task));
       test_stop_go (&submits);
       g_thread_join (thread);
+      test_gate_open (&self.gate);
       test_poll_until (cfut_pool_is_aside (task->entry.pool,
                                            &cfut_task_peek_options (task)->place));
       cfut_group_resume (group);

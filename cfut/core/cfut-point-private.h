@@ -25,6 +25,7 @@ typedef enum {
   CFUT_POINT_PAUSES,         /* a future: about to sleep at a checkpoint */
   CFUT_POINT_TIMER_FIRES,    /* a timer: out of the wheel, and not fired */
   CFUT_POINT_LOOKS_LATE,     /* a pool: a worker's deadlines were looked at, and are not armed anew */
+  CFUT_POINT_PARKS,          /* a pool: a worker has found nothing, and is awake */
   CFUT_POINT_STEALS,         /* a pool: a thief has a link in its hands */
   CFUT_POINT_DRAIN_WAITS,    /* a pool: for a thief */
   CFUT_POINT_DRAINS,         /* a pool: the thieves are kept off, and nothing has been taken */

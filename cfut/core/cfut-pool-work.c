@@ -405,6 +405,7 @@ worker_park (CfutPoolWorker *worker)
   gint64 slept_usec = 0;
   CfutWake wake = CFUT_WAKE_TIMED_OUT;
 
+  cfut_point (CFUT_POINT_PARKS, self);
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   cfut_pool_drop_timer_locked (worker);
   cfut_waiter_init (&worker->waiter);
