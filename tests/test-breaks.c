@@ -29,7 +29,7 @@
  *     11-freed-by-its-own-worker.
  * 12  A stuck thread that was given up, and returns: 12-stuck-and-late; one that is looked at while
  *     it returns: /cfut/interleave/12-ends-while-it-is-looked-at.
- * 14  Threads that cannot be made, and then can: /cfut/thread-executor/1-no-thread-can-be-made.
+ * 14  Threads that cannot be made, and then can: /cfut/no-threads/1-*.
  * 15  A group's next against settling and ending: /cfut/group/next/last-settles-while-parking,
  *     /cfut/group/next/cancelled-while-parking, /cfut/group/async-races. */
 

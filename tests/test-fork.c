@@ -17,6 +17,9 @@
 
 typedef void (*ChildFunc) (gpointer data);
 
+/* Where it is counted which lines run, _exit () would lose the child's. */
+extern void __gcov_dump (void) __attribute__ ((weak));
+
 /* Calls @func in a child, which has to come to its end: by _exit (), or by exit () with all that the
  * library and others have asked for. */
 static void
@@ -37,6 +40,8 @@ run_in_child (ChildFunc func,
       /* Nothing of the parent's report is to be written twice. */
       if (cleanly)
         exit (EXIT_SUCCESS);
+      if (__gcov_dump != NULL)
+        __gcov_dump ();
       _exit (EXIT_SUCCESS);
     }
 

@@ -4,14 +4,10 @@
 
 /* CfutThreadExecutor beyond the contract that test-executor.c runs over all executors: how many threads there
  * are and how long, that no wake-up is lost and nothing is stuck behind a long task, that GIO's own
- * threads are left alone, and what happens where no thread can be made. Guarantees 1, 8, 9. */
+ * threads are left alone. Guarantees 1, 8, 9. */
 
 #include "test-util.h"
 
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -511,117 +507,6 @@ test_thread_executor_many_come_and_go (void)
   g_assert_cmpuint (count_threads (), <, 100);
 }
 
-/* --- where no thread can be made --- */
-
-static void
-limit_threads (rlim_t n)
-{
-  struct rlimit limit;
-
-  g_assert_cmpint (getrlimit (RLIMIT_NPROC, &limit), ==, 0);
-  limit.rlim_cur = n == RLIM_INFINITY ? limit.rlim_max : n;
-  g_assert_cmpint (setrlimit (RLIMIT_NPROC, &limit), ==, 0);
-}
-
-/* Root may always make threads, so root becomes nobody. */
-static gboolean
-become_limited (void)
-{
-  if (getuid () == 0)
-    {
-      if (setgid (65534) != 0 || setuid (65534) != 0)
-        return FALSE;
-      prctl (PR_SET_DUMPABLE, 1, 0, 0, 0);
-    }
-  limit_threads (1);
-  return TRUE;
-}
-
-static void *
-end_at_once (void *data)
-{
-  return NULL;
-}
-
-/* Whether the limit works here, tried in a process that does nothing else. */
-static gboolean
-threads_can_be_limited (void)
-{
-  pid_t pid = fork ();
-  int status;
-
-  g_assert_cmpint (pid, >=, 0);
-  if (pid == 0)
-    {
-      pthread_t thread;
-
-      _exit (become_limited () && pthread_create (&thread, NULL, end_at_once, NULL) != 0 ? 0 : 1);
-    }
-
-  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
-  return WIFEXITED (status) && WEXITSTATUS (status) == 0;
-}
-
-static void
-submit_without_threads (void)
-{
-  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
-  g_autoptr (CfutExecutor) fresh = NULL;
-  g_autoptr (CfutFuture) again = NULL;
-  g_autoptr (CfutFuture) in_fresh = NULL;
-  CfutFuture *futures[20];
-  TestPlace destroyed = { 0 };
-  TestPlace called = { 0 };
-
-  for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
-    {
-      futures[i] = cfut_executor_submit (executor, test_task_nothing, &destroyed, test_place_note);
-      cfut_future_add_done_callback (futures[i], CFUT_CALLBACK_DEFAULT, test_place_callback, &called,
-                                     NULL);
-    }
-  for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
-    {
-      /* Nobody can have run it. */
-      test_assert_fails (futures[i], CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
-                         CFUT_FUTURE_ERROR_BROKEN);
-      g_object_unref (futures[i]);
-    }
-  test_iterate_until (NULL, test_place_get_n (&called) == G_N_ELEMENTS (futures) &&
-                            test_place_get_n (&destroyed) == G_N_ELEMENTS (futures));
-  test_place_assert_here (&destroyed, G_N_ELEMENTS (futures));
-
-  /* Threads can be made again: so they are, by this executor and by another. */
-  limit_threads (RLIM_INFINITY);
-  again = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
-  test_assert_settles (again, CFUT_STATE_RESOLVED);
-  fresh = cfut_thread_executor_new (2);
-  in_fresh = cfut_executor_submit (fresh, test_task_nothing, NULL, NULL);
-  test_assert_settles (in_fresh, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
-  assert_ends (fresh);
-}
-
-/* Guarantee 1: futures of an executor that can make no thread are rejected with BROKEN; none hangs. */
-static void
-test_thread_executor_no_thread_can_be_made (void)
-{
-  if (g_test_subprocess ())
-    {
-      g_assert_true (become_limited ());
-      submit_without_threads ();
-      return;
-    }
-
-  if (!threads_can_be_limited ())
-    {
-      g_test_skip ("the number of threads cannot be limited here");
-      return;
-    }
-
-  g_test_trap_subprocess (NULL, TEST_DEADLINE_USEC, G_TEST_SUBPROCESS_INHERIT_STDERR);
-  g_test_trap_assert_passed ();
-}
-
 /* All that was submitted has run when the block is left. */
 static void
 test_thread_executor_scope (void)
@@ -705,7 +590,6 @@ main (int   argc,
   add ("8-leaves-gio-its-threads", leaves_gio_its_threads);
   add ("9-ended-threads-go", ended_threads_go);
   add ("9-many-come-and-go", many_come_and_go);
-  add ("1-no-thread-can-be-made", no_thread_can_be_made);
   add ("9-idle-threads-go", idle_threads_go);
 #undef add
 

@@ -28,7 +28,8 @@
  * 4. A worker pushes into its own ring only. What it leaves there is stolen by others: rings of all
  *    slots are looked at, used or not.
  * 5. Tokens in GThreadPool that nobody counts as live are strays, left by a thread that could not
- *    be made: GThreadPool keeps such a token in its queue. The handle lets them outlive the pool.
+ *    be made: GThreadPool keeps such a token in its queue. As many are dropped by the next threads
+ *    that come for one. The handle lets them outlive the pool.
  * Not here: how a worker finds its next link (cfut-pool-work.c), priorities (cfut-pool-place.c),
  * what runs and what blocks (cfut-pool-run.c), deadlines (cfut-pool-late.c); what links are. */
 
@@ -255,23 +256,26 @@ cfut_pool_dup_error (CfutPool *self)
   return error != NULL ? g_error_copy (error) : NULL;
 }
 
-/* The token that could not get a thread stays in GThreadPool's queue, whatever it returns. Others
- * work on; if there are none, what is queued fails, and the next push tries again. */
-static void
-pool_thread_failed (CfutPool     *self,
-                    const GError *error)
+/* The token that could not get a thread stays in GThreadPool's queue, whatever that returns. Under
+ * the lock, as a thread that is there already may come for it at once. */
+static gboolean
+pool_push_token (CfutPool  *self,
+                 guint64   *word,
+                 GError   **error)
 {
-  guint64 word;
+  gboolean pushed;
 
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
-  self->n_strays++;
-  word = atomic_fetch_sub_explicit (&self->word, ONE_LIVE + ONE_SEARCHING, memory_order_seq_cst);
+  pushed = g_thread_pool_push (self->threads, self->handle, error);
+  if (!pushed)
+    {
+      self->n_strays++;
+      *word = atomic_fetch_sub_explicit (&self->word, ONE_LIVE + ONE_SEARCHING,
+                                         memory_order_seq_cst);
+    }
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
-  if (WORD_LIVE (word) == 1)
-    pool_fail_all (self, error);
-  cfut_pool_check_ended (self);
-  cfut_pool_unref (self);
+  return pushed;
 }
 
 static void
@@ -291,11 +295,15 @@ pool_start_worker (CfutPool *self)
 
   cfut_pool_ref (self);
   g_atomic_ref_count_inc (&self->handle->ref_count);
-  if (!g_thread_pool_push (self->threads, self->handle, &error))
-    {
-      pool_thread_failed (self, error);
-      g_clear_error (&error);
-    }
+  if (pool_push_token (self, &word, &error))
+    return;
+
+  /* Others work on; if there are none, what is queued fails, and the next push tries again. */
+  if (WORD_LIVE (word) == 1)
+    pool_fail_all (self, error);
+  g_clear_error (&error);
+  cfut_pool_check_ended (self);
+  cfut_pool_unref (self);
 }
 
 /* There is work: sees to it that somebody looks for it. */
@@ -326,24 +334,11 @@ on_token (gpointer data,
   if (self != NULL)
     {
       cfut_lock (&self->lock, CFUT_LOCK_POOL);
-      if (self->n_strays > 0)
-        {
-          /* One token that nobody counts: it becomes a worker if there is room for one. */
-          guint64 word = atomic_load_explicit (&self->word, memory_order_relaxed);
-
-          self->n_strays--;
-          do
-            {
-              works = WORD_LIVE (word) < pool_limit (self, word);
-            }
-          while (works &&
-                 !atomic_compare_exchange_weak_explicit (&self->word, &word,
-                                                         word + ONE_LIVE + ONE_SEARCHING,
-                                                         memory_order_seq_cst,
-                                                         memory_order_relaxed));
-          if (works)
-            cfut_pool_ref (self);
-        }
+      /* All tokens are alike: as many are dropped as came without a thread, so that each thread
+       * that was made for one finds one that counts. */
+      works = self->n_strays == 0;
+      if (!works)
+        self->n_strays--;
       cfut_unlock (&self->lock, CFUT_LOCK_POOL);
     }
   cfut_unlock (&handle->lock, CFUT_LOCK_HANDLE);
