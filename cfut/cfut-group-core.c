@@ -32,6 +32,7 @@
  * Not here: signals, properties, GListModel (cfut-group.c, cfut-group-model.c); blocking
  * (cfut-group-wait.c). */
 
+#include "core/cfut-point-private.h"
 #include "cfut-follow-private.h"
 #include "cfut-group-core-private.h"
 
@@ -94,6 +95,8 @@ cfut_group_core_unlock (CfutGroupCore *self,
   self->served_end = &self->served;
   cfut_unlock (&self->lock, CFUT_LOCK_GROUP);
 
+  if (served != NULL)
+    cfut_point (CFUT_POINT_GROUP_SERVES, self);
   while (served != NULL)
     {
       CfutGroupRequest *request = served;

@@ -22,6 +22,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "core/cfut-fork-private.h"
+#include "core/cfut-point-private.h"
 #include "cfut-group-private.h"
 #include "cfut-help-private.h"
 
@@ -117,8 +118,13 @@ group_block (CfutGroup    *self,
   wake = timeout_usec != 0 ? group_block_helping (self, block, deadline, cancellable)
                            : cfut_owner_block (&block->waiter, deadline, cancellable);
   block->waiter.nudge = NULL;
+  if (wake != CFUT_WAKE_FIRED)
+    cfut_point (CFUT_POINT_GROUP_WITHDRAWS, self->core);
   if (wake != CFUT_WAKE_FIRED && !cfut_group_core_withdraw (self->core, &block->request))
-    wake = cfut_waiter_wait (&block->waiter, CFUT_NO_DEADLINE, NULL);
+    {
+      cfut_point (CFUT_POINT_GROUP_WITHDRAWS_LATE, self->core);
+      wake = cfut_waiter_wait (&block->waiter, CFUT_NO_DEADLINE, NULL);
+    }
   cfut_help_end (&block->help);
 
   return wake;

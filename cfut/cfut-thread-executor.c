@@ -215,10 +215,14 @@ enqueue_with_options (CfutThreadExecutor *self,
                       gboolean           *queued)
 {
   CfutFuture *future = CFUT_FUTURE (task);
-  guint word = cfut_cell_lock (&future->cell);
-  gboolean pending = cfut_cell_state (word) == CFUT_STATE_PENDING;
-  gboolean placed = pending && options->priority != 0;
+  gboolean pending;
+  gboolean placed;
+  guint word;
 
+  cfut_point (CFUT_POINT_FLAGS, task);
+  word = cfut_cell_lock (&future->cell);
+  pending = cfut_cell_state (word) == CFUT_STATE_PENDING;
+  placed = pending && options->priority != 0;
   if (pending)
     cfut_cell_set_flags (&future->cell, CFUT_CELL_QUEUED | (placed ? CFUT_CELL_PLACED : 0));
   if (placed)

@@ -4,7 +4,7 @@
 
 /* The places where an engine like this one is known to break, each with what is tested there: a test
  * is there to fail when the cure is taken out. The numbers are those of the paths below; what
- * has its test elsewhere is named here.
+ * has its test elsewhere is named here; those of the pool by itself are in test-breaks-pool.c.
  *
  *  1  Parking against submitting, with a producer stopped half-way through its push:
  *     01-half-a-push-keeps-the-worker-awake, /cfut/queue/random-halves-against-model; with the worker
@@ -12,8 +12,9 @@
  *  2  A wake-up between a sleeper's last look and its sleep: 02-wake-between-look-and-sleep.
  *  3  What a wait runs itself, while another comes to its place in the queue:
  *     03-presence-popped-while-run-in-a-wait.
- *  4  A ring that overflows when a batch is moved into it: 04-batch-into-a-full-ring; its indexes
- *     that wrap: /cfut/pool/ring-against-model, /cfut/pool/1-ring-owner-against-thieves.
+ *  4  A ring that overflows when a batch is moved into it: 04-batch-into-a-full-ring,
+ *     04-steal-into-a-full-ring; its indexes that wrap: /cfut/pool/ring-against-model,
+ *     /cfut/pool/1-ring-owner-against-thieves.
  *  5  A waiter on a stack whose time runs out as it is served: /cfut/future/1-timeouts-against-settling,
  *     /cfut/interleave/05-timed-out-while-served; one behind a callback that blocks:
  *     /cfut/future/1-blocked-direct-callback-holds-up-no-wait.
@@ -30,206 +31,14 @@
  * 12  A stuck thread that was given up, and returns: 12-stuck-and-late; one that is looked at while
  *     it returns: /cfut/interleave/12-ends-while-it-is-looked-at.
  * 14  Threads that cannot be made, and then can: /cfut/no-threads/1-*.
- * 15  A group's next against settling and ending: /cfut/group/next/last-settles-while-parking,
+ * 15  A group's next against settling and ending: /cfut/interleave/15-next-timed-out-while-served,
+ *     /cfut/group/next/last-settles-while-parking,
  *     /cfut/group/next/cancelled-while-parking, /cfut/group/async-races. */
 
 #include "test-util.h"
 
-#include "core/cfut-pool-struct-private.h"
+#include "core/cfut-pool-private.h"
 #include "cfut-task-private.h"
-
-typedef struct _Item Item;
-
-struct _Item {
-  CfutLink link;  /* first, so that a link is its item */
-  int n_ran;      /* atomic */
-  void (*func) (Item *item);
-  gpointer data;
-};
-
-static CfutPoolOutcome
-run_item (CfutLink *link,
-          gboolean  placed)
-{
-  Item *item = (Item *) link;
-
-  g_atomic_int_inc (&item->n_ran);
-  if (item->func != NULL)
-    item->func (item);
-  return CFUT_POOL_RAN;
-}
-
-static void
-fail_item (CfutLink     *link,
-           const GError *error)
-{
-  g_assert_not_reached ();
-}
-
-static const CfutPoolClass item_class = { .run = run_item, .fail = fail_item };
-
-static CfutPool *
-new_pool (guint  max_workers,
-          gint64 idle_usec)
-{
-  return cfut_pool_new (&item_class, max_workers, idle_usec, NULL, NULL);
-}
-
-static void
-push (CfutPool *pool,
-      Item     *item)
-{
-  gboolean queued = FALSE;
-
-  g_assert_true (cfut_pool_push (pool, &item->link, &queued));
-  g_assert_true (queued);
-}
-
-static void
-end_pool (CfutPool *pool)
-{
-  cfut_pool_close (pool);
-  test_poll_until (cfut_cell_settled (cfut_cell_load (cfut_pool_get_ended (pool))));
-  cfut_pool_unref (pool);
-}
-
-static guint64
-n_completed (CfutPool *pool)
-{
-  CfutPoolCounts counts;
-
-  cfut_pool_get_counts (pool, &counts);
-  return counts.n_completed;
-}
-
-/* Guarantee 1: as long as a push is only half done, no worker goes to sleep: the producer may have been
- * counting on it. The second half is done here without a wake-up. */
-static void
-test_breaks_half_a_push (void)
-{
-  for (guint i = 0; i < 10; i++)
-    {
-      /* One that would leave, and one that would sleep for ever. */
-      CfutPool *pool = new_pool (1, i % 2 == 0 ? 0 : -1);
-      Item half = { 0 };
-      Item whole = { 0 };
-      CfutLink *previous;
-
-      previous = atomic_exchange (&pool->injector.tail, &half.link);
-      push (pool, &whole);
-      /* Time enough to go to sleep, and to leave. */
-      test_burn (2000);
-      atomic_store (&previous->next, &half.link);
-
-      test_poll_until (n_completed (pool) == 2);
-      g_assert_cmpint (g_atomic_int_get (&half.n_ran), ==, 1);
-      g_assert_cmpint (g_atomic_int_get (&whole.n_ran), ==, 1);
-      end_pool (pool);
-    }
-}
-
-typedef struct {
-  CfutWaiter waiter;
-  guint n_rounds;
-  _Atomic guint armed;  /* the round that the sleeper is in */
-  _Atomic guint fired;  /* the round that the waker has ended */
-} Sleeper;
-
-static void
-wait_for_round (_Atomic guint *round,
-                guint          n)
-{
-  for (guint look = 0; atomic_load (round) < n; look++)
-    if (look > 500)
-      g_thread_yield ();
-}
-
-static gpointer
-fire_each_time (gpointer data)
-{
-  Sleeper *self = data;
-
-  for (guint i = 1; i <= self->n_rounds; i++)
-    {
-      wait_for_round (&self->armed, i);
-      /* Over all of the way from there to the sleep. */
-      for (guint j = 0; j < i % 97; j++)
-        cfut_waiter_fired (&self->waiter);
-      cfut_waiter_fire (&self->waiter);
-      atomic_store (&self->fired, i);
-    }
-  return NULL;
-}
-
-/* Guarantee 1: who is woken between its last look and its sleep does not sleep on. Each sleep is a new
- * one, and nothing but this one wake-up ends it before the guard's limit. */
-static void
-test_breaks_wake_between_look_and_sleep (void)
-{
-  Sleeper sleeper = { .n_rounds = 100000 };
-  GThread *thread;
-
-  thread = g_thread_new ("waker", fire_each_time, &sleeper);
-  for (guint i = 1; i <= sleeper.n_rounds; i++)
-    {
-      gint64 deadline = cfut_deadline_from_timeout (TEST_DEADLINE_USEC);
-
-      cfut_waiter_init (&sleeper.waiter);
-      atomic_store (&sleeper.armed, i);
-      g_assert_cmpint (cfut_waiter_park (&sleeper.waiter, deadline), ==, CFUT_WAKE_FIRED);
-      /* The waker uses it until then. */
-      wait_for_round (&sleeper.fired, i);
-    }
-  g_thread_join (thread);
-}
-
-#define N_CHILDREN 2000
-
-typedef struct {
-  CfutPool *pool;
-  Item *items;
-  guint n_pushed;
-} Family;
-
-/* Each puts one in the place of itself, so that the ring stays as full as it is. */
-static void
-push_next (Item *item)
-{
-  Family *family = item->data;
-
-  if (family->n_pushed < N_CHILDREN)
-    push (family->pool, &family->items[family->n_pushed++]);
-}
-
-static void
-push_too_many (Item *item)
-{
-  for (guint i = 0; i < CFUT_RING_SIZE + 100; i++)
-    push_next (item);
-}
-
-/* Guarantee 1: what is in the injector does not overwrite what is in a ring that is full when the worker
- * moves a batch over, as it does now and then although it has enough to do. */
-static void
-test_breaks_batch_into_a_full_ring (void)
-{
-  Family family = { .pool = new_pool (1, G_USEC_PER_SEC) };
-  Item first = { .func = push_too_many, .data = &family };
-
-  family.items = g_new0 (Item, N_CHILDREN);
-  for (guint i = 0; i < N_CHILDREN; i++)
-    {
-      family.items[i].func = push_next;
-      family.items[i].data = &family;
-    }
-
-  push (family.pool, &first);
-  test_poll_until (n_completed (family.pool) == N_CHILDREN + 1);
-  end_pool (family.pool);
-  for (guint i = 0; i < N_CHILDREN; i++)
-    g_assert_cmpint (family.items[i].n_ran, ==, 1);
-  g_free (family.items);
-}
 
 typedef struct {
   CfutFuture *future;
@@ -334,40 +143,6 @@ test_breaks_one_winner (void)
       test_assert_settles (blocker, CFUT_STATE_RESOLVED);
       test_gate_clear (&start);
     }
-}
-
-static void
-block_at_gate (Item *item)
-{
-  CfutPool *blocked = cfut_pool_block ();
-
-  g_assert_nonnull (blocked);
-  test_gate_pass (item->data);
-  cfut_pool_unblock (blocked);
-}
-
-/* Guarantee 6: a submission that finds all workers blocked gets another one. */
-static void
-test_breaks_submit_when_all_are_blocked (void)
-{
-  CfutPool *pool = new_pool (2, G_USEC_PER_SEC);
-  TestGate gate;
-  Item blocked[2];
-  Item after = { 0 };
-
-  test_gate_init (&gate);
-  for (guint i = 0; i < G_N_ELEMENTS (blocked); i++)
-    {
-      blocked[i] = (Item) { .func = block_at_gate, .data = &gate };
-      push (pool, &blocked[i]);
-    }
-  test_gate_wait_arrived (&gate, G_N_ELEMENTS (blocked));
-
-  push (pool, &after);
-  test_poll_until (g_atomic_int_get (&after.n_ran) == 1);
-  test_gate_open (&gate);
-  end_pool (pool);
-  test_gate_clear (&gate);
 }
 
 /* Guarantee 2: the reference of an entry that has been cancelled is the last one, and a worker finds it. */
@@ -509,35 +284,6 @@ test_breaks_dropped_by_its_own_task (void)
     }
 }
 
-static void
-pass_gate (Item *item)
-{
-  test_gate_pass (item->data);
-}
-
-/* Guarantee 9: the last reference to a pool is that of a worker which leaves: it frees the pool, and does not
- * wait for its own thread to end. */
-static void
-test_breaks_freed_by_its_own_worker (void)
-{
-  TestPlace freed = { 0 };
-  TestGate gate;
-  Item item = { .func = pass_gate, .data = &gate };
-  CfutPool *pool;
-
-  test_gate_init (&gate);
-  pool = cfut_pool_new (&item_class, 1, 0, &freed, test_place_note);
-  push (pool, &item);
-  test_gate_wait_arrived (&gate, 1);
-  cfut_pool_close (pool);
-  cfut_pool_unref (pool);
-  g_assert_cmpint (test_place_get_n (&freed), ==, 0);
-
-  test_gate_open (&gate);
-  test_poll_until (test_place_get_n (&freed) == 1);
-  test_gate_clear (&gate);
-}
-
 #define N_LEFT_BEHIND 40
 
 typedef struct {
@@ -579,6 +325,7 @@ test_breaks_stuck_and_late (void)
   Stuck stuck = { .executor = cfut_thread_executor_new (1) };
 
   test_gate_init (&stuck.gate);
+  cfut_thread_executor_set_idle_timeout_usec (CFUT_THREAD_EXECUTOR (stuck.executor), -1);
   cfut_request_set_run_deadline_usec (request, 20 * 1000);
   future = cfut_executor_submit_full (stuck.executor, request, get_stuck, &stuck, stuck_destroyed);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
@@ -595,6 +342,9 @@ test_breaks_stuck_and_late (void)
   test_iterate_until (NULL, test_place_get_n (&stuck.destroyed) == 1);
   test_place_assert_here (&stuck.destroyed, 1);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+  /* It goes, and does not wait for more. */
+  test_poll_until (cfut_thread_executor_get_n_abandoned (CFUT_THREAD_EXECUTOR (stuck.executor)) == 0);
+  g_assert_cmpuint (cfut_thread_executor_get_n_threads (CFUT_THREAD_EXECUTOR (stuck.executor)), ==, 1);
   last = cfut_executor_submit (stuck.executor, test_task_nothing, NULL, NULL);
   test_assert_settles (last, CFUT_STATE_RESOLVED);
   g_object_unref (stuck.executor);
@@ -732,17 +482,12 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
 #define add(name, func) g_test_add_func ("/cfut/breaks/" name, test_breaks_##func)
-  add ("01-half-a-push-keeps-the-worker-awake", half_a_push);
-  add ("02-wake-between-look-and-sleep", wake_between_look_and_sleep);
   add ("03-presence-popped-while-run-in-a-wait", popped_while_run_in_a_wait);
-  add ("04-batch-into-a-full-ring", batch_into_a_full_ring);
   add ("06-one-winner-in-the-queue", one_winner);
-  add ("07-submit-when-all-are-blocked", submit_when_all_are_blocked);
   add ("08-stale-entry-goes-home", stale_entry_goes_home);
   add ("08-replaced-result-goes-home", replaced_result_goes_home);
   add ("09-no-reaping-between-two-iterations", no_reaping_between_two_iterations);
   add ("11-dropped-by-its-own-task", dropped_by_its_own_task);
-  add ("11-freed-by-its-own-worker", freed_by_its_own_worker);
   add ("12-stuck-and-late", stuck_and_late);
 #undef add
 

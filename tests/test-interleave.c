@@ -296,6 +296,35 @@ test_interleave_priority_and_cancel_while_taken (void)
     }
 }
 
+/* 6. All that is pending is cancelled for good while a worker has one in its hands: that is run, unless somebody
+ * wants to give it another place, or has paused it: then there is none for it. */
+static void
+test_interleave_emptied_while_taken (void)
+{
+  for (guint i = 0; i < 6; i++)
+    {
+      g_autoptr (CfutRequest) request = cfut_request_new ();
+      TestStop worker;
+      Queued self;
+
+      cfut_request_set_priority (request, i % 2 == 0 ? 0 : 5);
+      queued_init (&self, request, FALSE);
+      test_stop_at (&worker, CFUT_POINT_TAKEN, self.future);
+      test_gate_open (&self.gate);
+      test_stop_wait (&worker);
+      cfut_executor_shutdown (self.executor, CFUT_SHUTDOWN_CANCEL_PENDING, 0, NULL);
+      g_assert_cmpint (cfut_future_get_state (self.future), ==, CFUT_STATE_PENDING);
+      if (i / 2 == 1)
+        g_assert_false (cfut_future_set_priority (self.future, -5));
+      else if (i / 2 == 2)
+        cfut_future_pause (self.future);
+      test_stop_go (&worker);
+      test_assert_settles (self.future, i / 2 == 0 ? CFUT_STATE_RESOLVED : CFUT_STATE_CANCELLED);
+      queued_end (&self, i / 2 == 0);
+      test_stop_clear (&worker);
+    }
+}
+
 /* --- a task that is being submitted --- */
 
 /* Another thread submits it with a request, and is stopped there; the worker is busy meanwhile. */
@@ -376,12 +405,14 @@ submission_init (Submission *self,
   test_gate_wait_arrived (&self->gate, 1);
 }
 
-/* 6. Its group is cancelled when it is in there and nowhere else, or when it is flagged as queued and
- * does not stand there: it is cancelled, does not run, and is not counted. */
+/* 6. Its group is cancelled when it is in there and nowhere else, when the executor has just got it, or when it
+ * is flagged as queued and does not stand there: it is cancelled, does not run, and is not counted. */
 static void
 test_interleave_group_cancelled_while_submitting (void)
 {
-  static const CfutPoint points[] = { CFUT_POINT_SUBMITS, CFUT_POINT_ENQUEUES };
+  static const CfutPoint points[] = {
+    CFUT_POINT_SUBMITS, CFUT_POINT_FLAGS, CFUT_POINT_ENQUEUES,
+  };
 
   for (guint i = 0; i < 3 * G_N_ELEMENTS (points); i++)
     {
@@ -390,8 +421,8 @@ test_interleave_group_cancelled_while_submitting (void)
       TestStop submits;
       GThread *thread;
 
-      submission_init (&self, group, (int) i / 2 - 1);
-      test_stop_at (&submits, points[i % 2], NULL);
+      submission_init (&self, group, (int) i / 3 - 1);
+      test_stop_at (&submits, points[i % 3], NULL);
       thread = g_thread_new ("submitter", submission_submit, &self);
       test_watch_gone (test_stop_wait (&submits), &self.n_gone);
       cfut_group_cancel (group);
@@ -561,56 +592,6 @@ test_interleave_ends_while_it_is_looked_at (void)
   test_gate_clear (&gate);
 }
 
-/* --- a wait --- */
-
-typedef struct {
-  CfutFuture *future;
-  gboolean settled;
-  int is_over;  /* atomic */
-} TimedWait;
-
-static gpointer
-wait_for_a_moment (gpointer data)
-{
-  TimedWait *self = data;
-
-  self->settled = cfut_future_wait (self->future, 1000, NULL, NULL);
-  g_atomic_int_set (&self->is_over, TRUE);
-  return NULL;
-}
-
-/* 5. A wait whose time is over when it stands in the list that is being served: its place is on its thread's
- * stack, so it returns when it has been served, and says that the future has settled. */
-static void
-test_interleave_timed_out_while_served (void)
-{
-  g_autoptr (CfutPromise) promise = cfut_promise_new ();
-  CfutFuture *future = cfut_promise_get_future (promise);
-  TimedWait wait = { .future = future };
-  TestStop serves, withdraws, late;
-  GThread *waiter;
-  GThread *settler;
-
-  test_stop_at (&serves, CFUT_POINT_SERVES, future);
-  test_stop_at (&withdraws, CFUT_POINT_WITHDRAWS, &future->cell);
-  test_count_at (&late, CFUT_POINT_WITHDRAWS_LATE, &future->cell);
-  waiter = g_thread_new ("waiter", wait_for_a_moment, &wait);
-  test_stop_wait (&withdraws);
-  settler = g_thread_new ("settler", test_promise_resolve, promise);
-  test_stop_wait (&serves);
-  test_stop_go (&withdraws);
-  test_poll_until (test_stop_arrived (&late) || g_atomic_int_get (&wait.is_over));
-  g_assert_false (g_atomic_int_get (&wait.is_over));
-
-  test_stop_go (&serves);
-  g_thread_join (settler);
-  g_thread_join (waiter);
-  g_assert_true (wait.settled);
-  test_stop_clear (&serves);
-  test_stop_clear (&withdraws);
-  test_stop_clear (&late);
-}
-
 int
 main (int   argc,
       char *argv[])
@@ -619,11 +600,11 @@ main (int   argc,
   test_stops_begin ();
 
 #define add(name, func) g_test_add_func ("/cfut/interleave/" name, test_interleave_##func)
-  add ("05-timed-out-while-served", timed_out_while_served);
   add ("06-cancelled-before-its-deadline-fires", cancelled_before_its_deadline_fires);
   add ("06-cancelled-while-taken", cancelled_while_taken);
   add ("06-claim-while-cancelled", claim_while_cancelled);
   add ("06-deadline-while-taken", deadline_while_taken);
+  add ("06-emptied-while-taken", emptied_while_taken);
   add ("06-group-cancelled-while-submitting", group_cancelled_while_submitting);
   add ("06-pause-while-submitting", pause_while_submitting);
   add ("06-priority-and-cancel-while-taken", priority_and_cancel_while_taken);

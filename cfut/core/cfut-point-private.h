@@ -19,6 +19,7 @@ typedef enum {
   CFUT_POINT_WITHDRAWS,      /* a cell: a wait is over, and stands in the list */
   CFUT_POINT_WITHDRAWS_LATE, /* a cell: the list was closed before */
   CFUT_POINT_SUBMITS,        /* a task: in its group, and nowhere else */
+  CFUT_POINT_FLAGS,          /* a task: accepted, and not flagged as queued */
   CFUT_POINT_ENQUEUES,       /* a task: flagged as queued, and not there, or nobody knows of it */
   CFUT_POINT_TAKEN,          /* a task: in a worker's hands, and not started */
   CFUT_POINT_STARTED,        /* a task: flagged as running, and not found by who looks for what runs */
@@ -30,7 +31,10 @@ typedef enum {
   CFUT_POINT_DRAIN_WAITS,    /* a pool: for a thief */
   CFUT_POINT_DRAINS,         /* a pool: the thieves are kept off, and nothing has been taken */
   CFUT_POINT_CLAIMS,         /* a pool: what runs on a worker is claimed */
-  CFUT_POINT_CLAIM_WAITS     /* a pool: a worker waits for its claim to be given back */
+  CFUT_POINT_CLAIM_WAITS,    /* a pool: a worker waits for its claim to be given back */
+  CFUT_POINT_GROUP_SERVES,   /* a group's core: a request has been served, and not been told */
+  CFUT_POINT_GROUP_WITHDRAWS, /* a group's core: a wait is over, and its request stands there */
+  CFUT_POINT_GROUP_WITHDRAWS_LATE /* a group's core: that was served before */
 } CfutPoint;
 
 #ifdef CFUT_TEST_POINTS
