@@ -160,6 +160,7 @@ typedef struct {
   Item *items;
   int n_pushed;   /* atomic */
   TestGate both;  /* where two parents meet */
+  TestGate full;  /* and once more, with their rings full */
 } Family;
 
 /* Each puts one in the place of itself, so that the ring stays as full as it is. */
@@ -210,6 +211,7 @@ push_too_many_together (Item *item)
 
   test_gate_pass (&family->both);
   push_too_many (item);
+  test_gate_pass (&family->full);
 }
 
 /* The same for what is stolen: two workers, each with a full ring, look into each other's now and then. */
@@ -220,6 +222,7 @@ test_breaks_steal_into_a_full_ring (void)
   Item parents[2];
 
   test_gate_init (&family.both);
+  test_gate_init (&family.full);
   family.items = g_new0 (Item, N_CHILDREN);
   for (guint i = 0; i < N_CHILDREN; i++)
     {
@@ -234,12 +237,15 @@ test_breaks_steal_into_a_full_ring (void)
     }
   test_gate_wait_arrived (&family.both, G_N_ELEMENTS (parents));
   test_gate_open (&family.both);
+  test_gate_wait_arrived (&family.full, G_N_ELEMENTS (parents));
+  test_gate_open (&family.full);
   test_poll_until (n_completed (family.pool) == N_CHILDREN + G_N_ELEMENTS (parents));
   end_pool (family.pool);
   for (guint i = 0; i < N_CHILDREN; i++)
     g_assert_cmpint (family.items[i].n_ran, ==, 1);
   g_free (family.items);
   test_gate_clear (&family.both);
+  test_gate_clear (&family.full);
 }
 
 static void

@@ -9,7 +9,8 @@
  *  1  Parking against submitting, with a producer stopped half-way through its push:
  *     01-half-a-push-keeps-the-worker-awake, /cfut/queue/random-halves-against-model; with the worker
  *     stopped: /cfut/interleave-pool/01-*.
- *  2  A wake-up between a sleeper's last look and its sleep: 02-wake-between-look-and-sleep.
+ *  2  A wake-up between a sleeper's last look and its sleep: 02-wake-between-look-and-sleep,
+ *     /cfut/interleave/02-fired-before-the-sleep.
  *  3  What a wait runs itself, while another comes to its place in the queue:
  *     03-presence-popped-while-run-in-a-wait.
  *  4  A ring that overflows when a batch is moved into it: 04-batch-into-a-full-ring,

@@ -105,6 +105,64 @@ test_interleave_next_timed_out_while_served (void)
   test_stop_clear (&late);
 }
 
+typedef struct {
+  CfutWaiter waiter;
+  CfutWake wake;
+  TestSem ready;
+  int is_fired;     /* atomic: who fires is through */
+  gboolean in_time;
+} Sleeper;
+
+static gpointer
+sleep_once (gpointer data)
+{
+  Sleeper *self = data;
+  gint64 deadline = g_get_monotonic_time () + TEST_DEADLINE_USEC;
+
+  cfut_waiter_init (&self->waiter);
+  test_sem_post (&self->ready);
+  self->wake = cfut_waiter_park (&self->waiter, deadline);
+  self->in_time = g_get_monotonic_time () < deadline;
+  return NULL;
+}
+
+static gpointer
+fire_once (gpointer data)
+{
+  Sleeper *self = data;
+
+  cfut_waiter_fire (&self->waiter);
+  g_atomic_int_set (&self->is_fired, TRUE);
+  return NULL;
+}
+
+/* 2. A wake-up between the last look and the sleep waits for the sleep: it is not lost. */
+static void
+test_interleave_fired_before_the_sleep (void)
+{
+  Sleeper self = { .is_fired = FALSE };
+  GThread *sleeper;
+  GThread *waker;
+  TestStop sleeps;
+
+  test_sem_init (&self.ready);
+  test_stop_at (&sleeps, CFUT_POINT_SLEEPS, &self.waiter);
+  sleeper = g_thread_new ("sleeper", sleep_once, &self);
+  test_sem_wait (&self.ready);
+  test_stop_wait (&sleeps);
+  waker = g_thread_new ("waker", fire_once, &self);
+  test_poll_until (cfut_waiter_fired (&self.waiter));
+  /* Time enough to wake a thread that does not sleep yet. */
+  test_burn (2000);
+  test_stop_go (&sleeps);
+  g_thread_join (sleeper);
+  g_thread_join (waker);
+  g_assert_cmpint (self.wake, ==, CFUT_WAKE_FIRED);
+  g_assert_true (self.in_time);
+  test_stop_clear (&sleeps);
+  test_sem_clear (&self.ready);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -113,6 +171,7 @@ main (int   argc,
   test_stops_begin ();
 
 #define add(name, func) g_test_add_func ("/cfut/interleave/" name, test_interleave_##func)
+  add ("02-fired-before-the-sleep", fired_before_the_sleep);
   add ("05-timed-out-while-served", timed_out_while_served);
   add ("15-next-timed-out-while-served", next_timed_out_while_served);
 #undef add

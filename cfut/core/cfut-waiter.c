@@ -22,6 +22,7 @@
 #include <glib/gi18n-lib.h>
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-thread-private.h"
 #include "core/cfut-waiter-private.h"
 
@@ -198,6 +199,7 @@ waiter_sleep (CfutWaiter   *self,
               wake = CFUT_WAKE_NUDGED;
               break;
             }
+          cfut_point (CFUT_POINT_SLEEPS, self);
           if (deadline_usec == CFUT_NO_DEADLINE)
             {
               g_cond_wait (&parker->cond, &parker->mutex);
