@@ -293,7 +293,7 @@ test_future_enums_are_registered (void)
 
   g_assert_cmpuint (state->n_values, ==, 5);
   g_assert_cmpstr (g_enum_get_value (state, CFUT_STATE_REJECTED)->value_nick, ==, "rejected");
-  g_assert_cmpuint (error->n_values, ==, 8);
+  g_assert_cmpuint (error->n_values, ==, 10);
   g_assert_cmpstr (g_enum_get_value (error, CFUT_FUTURE_ERROR_SHUT_DOWN)->value_nick, ==,
                    "shut-down");
   g_assert_nonnull (g_flags_get_value_by_nick (flags, "direct"));
