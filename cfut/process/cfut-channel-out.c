@@ -224,8 +224,8 @@ encode_small (CfutChannel       *self,
       ok = cfut_wire_encode (frame, CFUT_WIRE_MAX_BODY, tail->bytes, error);
       if (ok)
         {
-          memcpy (tail->fds + tail->n_fds, fds, frame->n_fds * sizeof (int));
-          tail->n_fds += frame->n_fds;
+          for (guint i = 0; i < frame->n_fds; i++)
+            tail->fds[tail->n_fds++] = fds[i];
           self->n_queued += tail->bytes->len - before;
         }
     }
