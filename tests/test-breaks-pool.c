@@ -72,8 +72,8 @@ n_completed (CfutPool *pool)
   return counts.n_completed;
 }
 
-/* Guarantee 1: as long as a push is only half done, no worker goes to sleep: the producer may have been
- * counting on it. The second half is done here without a wake-up. */
+/* Guarantee 1: as long as a push is only half done, no worker goes to sleep: the producer may have
+ * been counting on it. The second half is done here without a wake-up. */
 static void
 test_breaks_half_a_push (void)
 {
@@ -131,8 +131,8 @@ fire_each_time (gpointer data)
   return NULL;
 }
 
-/* Guarantee 1: who is woken between its last look and its sleep does not sleep on. Each sleep is a new
- * one, and nothing but this one wake-up ends it before the guard's limit. */
+/* Guarantee 1: who is woken between its last look and its sleep does not sleep on. Each sleep is a
+ * new one, and nothing but this one wake-up ends it before the guard's limit. */
 static void
 test_breaks_wake_between_look_and_sleep (void)
 {
@@ -181,8 +181,8 @@ push_too_many (Item *item)
     push_next (item);
 }
 
-/* Guarantee 1: what is in the injector does not overwrite what is in a ring that is full when the worker
- * moves a batch over, as it does now and then although it has enough to do. */
+/* Guarantee 1: what is in the injector does not overwrite what is in a ring that is full when the
+ * worker moves a batch over, as it does now and then although it has enough to do. */
 static void
 test_breaks_batch_into_a_full_ring (void)
 {
@@ -214,7 +214,8 @@ push_too_many_together (Item *item)
   test_gate_pass (&family->full);
 }
 
-/* The same for what is stolen: two workers, each with a full ring, look into each other's now and then. */
+/* The same for what is stolen: two workers, each with a full ring, look into each other's now and
+ * then. */
 static void
 test_breaks_steal_into_a_full_ring (void)
 {
@@ -288,8 +289,8 @@ pass_gate (Item *item)
   test_gate_pass (item->data);
 }
 
-/* Guarantee 9: the last reference to a pool is that of a worker which leaves: it frees the pool, and does not
- * wait for its own thread to end. */
+/* Guarantee 9: the last reference to a pool is that of a worker which leaves: it frees the pool,
+ * and does not wait for its own thread to end. */
 static void
 test_breaks_freed_by_its_own_worker (void)
 {

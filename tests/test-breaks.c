@@ -2,13 +2,13 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The places where an engine like this one is known to break, each with what is tested there: a test
- * is there to fail when the cure is taken out. The numbers are those of the paths below; what
+/* The places where an engine like this one is known to break, each with what is tested there: a
+ * test is there to fail when the cure is taken out. The numbers are those of the paths below; what
  * has its test elsewhere is named here; those of the pool by itself are in test-breaks-pool.c.
  *
  *  1  Parking against submitting, with a producer stopped half-way through its push:
- *     01-half-a-push-keeps-the-worker-awake, /cfut/queue/random-halves-against-model; with the worker
- *     stopped: /cfut/interleave-pool/01-*.
+ *     01-half-a-push-keeps-the-worker-awake, /cfut/queue/random-halves-against-model; with the
+ *     worker stopped: /cfut/interleave-pool/01-*.
  *  2  A wake-up between a sleeper's last look and its sleep: 02-wake-between-look-and-sleep,
  *     /cfut/interleave/02-fired-before-the-sleep.
  *  3  What a wait runs itself, while another comes to its place in the queue:
@@ -16,13 +16,16 @@
  *  4  A ring that overflows when a batch is moved into it: 04-batch-into-a-full-ring,
  *     04-steal-into-a-full-ring; its indexes that wrap: /cfut/pool/ring-against-model,
  *     /cfut/pool/1-ring-owner-against-thieves.
- *  5  A waiter on a stack whose time runs out as it is served: /cfut/future/1-timeouts-against-settling,
+ *  5  A waiter on a stack whose time runs out as it is served:
+ *     /cfut/future/1-timeouts-against-settling,
  *     /cfut/interleave/05-timed-out-while-served; one behind a callback that blocks:
  *     /cfut/future/1-blocked-direct-callback-holds-up-no-wait.
  *  6  Cancelling, a deadline in the queue, a new priority, and the worker that claims:
  *     06-one-winner-in-the-queue; one against one: /cfut/interleave/06-*.
- *  7  All workers blocked while nothing is queued, then a submission: 07-submit-when-all-are-blocked.
- *  8  The last reference dropped on a worker: 08-stale-entry-goes-home, 08-replaced-result-goes-home.
+ *  7  All workers blocked while nothing is queued, then a submission:
+ *     07-submit-when-all-are-blocked.
+ *  8  The last reference dropped on a worker: 08-stale-entry-goes-home,
+ *     08-replaced-result-goes-home.
  *  9  A thread without a context of its own, between two iterations of the main thread's loop:
  *     09-no-reaping-between-two-iterations.
  * 10  A context that goes between scheduling and wake-up: /cfut/delivery/2-context-goes-under-fire;
@@ -107,8 +110,8 @@ contest_end (Contest *self)
   g_assert_cmpint (g_atomic_int_get (&self->n_destroyed), ==, 1);
 }
 
-/* Guarantees 1, 5 and 7: a worker that takes it, one that cancels, a deadline and new priorities: one of
- * them decides, and each presence in a queue drops one reference. */
+/* Guarantees 1, 5 and 7: a worker that takes it, one that cancels, a deadline and new priorities:
+ * one of them decides, and each presence in a queue drops one reference. */
 static void
 test_breaks_one_winner (void)
 {
@@ -146,7 +149,8 @@ test_breaks_one_winner (void)
     }
 }
 
-/* Guarantee 2: the reference of an entry that has been cancelled is the last one, and a worker finds it. */
+/* Guarantee 2: the reference of an entry that has been cancelled is the last one, and a worker
+ * finds it. */
 static void
 test_breaks_stale_entry_goes_home (void)
 {
@@ -224,9 +228,9 @@ submit_and_wait (gpointer data)
   return NULL;
 }
 
-/* Guarantee 2: the main thread's loop has run, and is between two iterations, so that its context is free
- * to be taken; a thread without a context of its own waits meanwhile. What is to be dropped is the
- * main thread's all the same. */
+/* Guarantee 2: the main thread's loop has run, and is between two iterations, so that its context
+ * is free to be taken; a thread without a context of its own waits meanwhile. What is to be dropped
+ * is the main thread's all the same. */
 static void
 test_breaks_no_reaping_between_two_iterations (void)
 {
@@ -257,8 +261,8 @@ drop_executor (CfutTask  *task,
   return TRUE;
 }
 
-/* Guarantee 9: the last reference to an executor is dropped by a task of its own: it frees itself without
- * waiting for the thread that does so, and what it had taken is run. */
+/* Guarantee 9: the last reference to an executor is dropped by a task of its own: it frees itself
+ * without waiting for the thread that does so, and what it had taken is run. */
 static void
 test_breaks_dropped_by_its_own_task (void)
 {
@@ -315,8 +319,8 @@ get_stuck (CfutTask  *task,
   return TRUE;
 }
 
-/* Guarantee 7: a thread that is stuck after its deadline is replaced, and what it left in its ring is run
- * meanwhile. When it returns, that changes nothing; only then goes its user data. */
+/* Guarantee 7: a thread that is stuck after its deadline is replaced, and what it left in its ring
+ * is run meanwhile. When it returns, that changes nothing; only then goes its user data. */
 static void
 test_breaks_stuck_and_late (void)
 {
@@ -324,6 +328,7 @@ test_breaks_stuck_and_late (void)
   g_autoptr (CfutFuture) future = NULL;
   g_autoptr (CfutFuture) last = NULL;
   Stuck stuck = { .executor = cfut_thread_executor_new (1) };
+  CfutThreadExecutor *threads;
 
   test_gate_init (&stuck.gate);
   cfut_thread_executor_set_idle_timeout_usec (CFUT_THREAD_EXECUTOR (stuck.executor), -1);
@@ -344,8 +349,9 @@ test_breaks_stuck_and_late (void)
   test_place_assert_here (&stuck.destroyed, 1);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
   /* It goes, and does not wait for more. */
-  test_poll_until (cfut_thread_executor_get_n_abandoned (CFUT_THREAD_EXECUTOR (stuck.executor)) == 0);
-  g_assert_cmpuint (cfut_thread_executor_get_n_threads (CFUT_THREAD_EXECUTOR (stuck.executor)), ==, 1);
+  threads = CFUT_THREAD_EXECUTOR (stuck.executor);
+  test_poll_until (cfut_thread_executor_get_n_abandoned (threads) == 0);
+  g_assert_cmpuint (cfut_thread_executor_get_n_threads (threads), ==, 1);
   last = cfut_executor_submit (stuck.executor, test_task_nothing, NULL, NULL);
   test_assert_settles (last, CFUT_STATE_RESOLVED);
   g_object_unref (stuck.executor);
@@ -438,9 +444,10 @@ run_other (CfutTask  *task,
   return TRUE;
 }
 
-/* Two workers have taken one task, each from another place, as it was given a priority in between. It is paused: the
- * first sets it aside; it is resumed, and before it is given its place in the queue again the second has begun to
- * run it. Nothing is left of it there, and the executor ends. */
+/* Two workers have taken one task, each from another place, as it was given a priority in between.
+ * It is paused: the first sets it aside; it is resumed, and before it is given its place in the
+ * queue again the second has begun to run it. Nothing is left of it there, and the executor
+ * ends. */
 static void
 test_breaks_run_by_the_other_of_two (void)
 {

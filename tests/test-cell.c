@@ -192,6 +192,24 @@ take_one_class_both (CfutCell            *cell,
     g_queue_delete_link (&model->nodes, link);
 }
 
+/* Unless one of some flags is set; others are set in the same step. */
+static void
+start_both (CfutCell *cell,
+            Model    *model,
+            GRand    *rand)
+{
+  guint unless = g_rand_boolean (rand) ? g_rand_int (rand) & SETTABLE : 0;
+  guint flags = g_rand_int (rand) & SETTABLE;
+  gboolean starts = model->state == CFUT_STATE_PENDING && !(model->flags & unless);
+
+  g_assert_cmpint (cfut_cell_start (cell, unless, flags), ==, starts);
+  if (!starts)
+    return;
+
+  model->state = CFUT_STATE_RUNNING;
+  model->flags = (model->flags & ~CFUT_CELL_QUEUED) | flags;
+}
+
 static void
 step_both (CfutCell *cell,
            Model    *model,
@@ -206,12 +224,7 @@ step_both (CfutCell *cell,
   switch (g_rand_int_range (rand, 0, 24))
     {
     case 0:
-      g_assert_cmpint (cfut_cell_start (cell, 0, 0), ==, model->state == CFUT_STATE_PENDING);
-      if (model->state == CFUT_STATE_PENDING)
-        {
-          model->state = CFUT_STATE_RUNNING;
-          model->flags &= ~CFUT_CELL_QUEUED;
-        }
+      start_both (cell, model, rand);
       break;
 
     case 1:

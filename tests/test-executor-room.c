@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Back-pressure at an executor's face: what waits is limited, and a submission that finds no room is rejected, or
- * blocks, or was told before when there would be some. All executors. */
+/* Back-pressure at an executor's face: what waits is limited, and a submission that finds no room
+ * is rejected, or blocks, or was told before when there would be some. All executors. */
 
 #include "test-executor-util.h"
 
@@ -30,8 +30,8 @@ assert_all_resolved (CfutFuture **futures,
     }
 }
 
-/* What comes when the queue is full is rejected at once, on its owner's context like all else, and takes
- * no room; what is cancelled there makes some. */
+/* What comes when the queue is full is rejected at once, on its owner's context like all else, and
+ * takes no room; what is cancelled there makes some. */
 static void
 test_room_rejects (Fixture       *fixture,
                    gconstpointer  kind)
@@ -185,7 +185,8 @@ count_started (CfutTask  *task,
   return TRUE;
 }
 
-/* A submission that blocks is let in when one of those that wait has been started, and not before. */
+/* A submission that blocks is let in when one of those that wait has been started, and not
+ * before. */
 static void
 test_room_blocks (Fixture       *fixture,
                   gconstpointer  kind)
@@ -237,8 +238,8 @@ test_room_raised (Fixture       *fixture,
   fixture_unblock (fixture);
 }
 
-/* A submission that blocks ends when its future does: by its cancellable, its deadline, its group, or
- * a shutdown. */
+/* A submission that blocks ends when its future does: by its cancellable, its deadline, its group,
+ * or a shutdown. */
 static void
 test_room_block_ends (Fixture       *fixture,
                       gconstpointer  kind)
@@ -464,7 +465,8 @@ test_room_wait_ready_shut_down (Fixture       *fixture,
   assert_all_resolved (futures, 1);
 }
 
-/* The limits' properties are notified when they change, and only then; none is made by setting none. */
+/* The limits' properties are notified when they change, and only then; none is made by setting
+ * none. */
 static void
 test_room_properties (Fixture       *fixture,
                       gconstpointer  kind)
@@ -472,7 +474,8 @@ test_room_properties (Fixture       *fixture,
   TestPlace tasks = { 0 };
   TestPlace bytes = { 0 };
 
-  g_signal_connect (fixture->executor, "notify::max-pending", G_CALLBACK (test_place_notify), &tasks);
+  g_signal_connect (fixture->executor, "notify::max-pending", G_CALLBACK (test_place_notify),
+                    &tasks);
   g_signal_connect (fixture->executor, "notify::max-pending-bytes", G_CALLBACK (test_place_notify),
                     &bytes);
   cfut_executor_set_max_pending (fixture->executor, 0);

@@ -11,8 +11,9 @@
 
 /* --- a worker that goes to sleep --- */
 
-/* Guarantee 1: a worker has looked everywhere, and is about to sleep for ever, when something comes: be it
- * submitted, given a priority, or resumed. Nobody wakes it, as it is counted as looking. */
+/* Guarantee 1: a worker has looked everywhere, and is about to sleep for ever, when something
+ * comes: be it submitted, given a priority, or resumed. Nobody wakes it, as it is counted as
+ * looking. */
 static void
 test_interleave_parks_while_something_comes (void)
 {
@@ -37,7 +38,8 @@ test_interleave_parks_while_something_comes (void)
     }
 }
 
-/* The same for one that would leave after no time, and for a pool that is closed: all workers end. */
+/* The same for one that would leave after no time, and for a pool that is closed: all workers
+ * end. */
 static void
 test_interleave_parks_while_closed (void)
 {
@@ -73,7 +75,8 @@ typedef struct {
   Robbery *robbery;
 } Item;
 
-/* One worker has filled its ring and goes on for long; the other is kept from stealing until then. */
+/* One worker has filled its ring and goes on for long; the other is kept from stealing until
+ * then. */
 struct _Robbery {
   CfutPool *pool;
   Item filler;
@@ -182,8 +185,8 @@ drain (gpointer data)
   return NULL;
 }
 
-/* Guarantee 1: who takes all that is queued waits for a thief that has some of it in its hands: only
- * what has been begun is not taken. */
+/* Guarantee 1: who takes all that is queued waits for a thief that has some of it in its hands:
+ * only what has been begun is not taken. */
 static void
 test_interleave_drain_while_stealing (void)
 {
@@ -210,7 +213,8 @@ test_interleave_drain_while_stealing (void)
   test_stop_clear (&waits);
 }
 
-/* Guarantee 1: once somebody has begun to take all, a thief takes what it runs next, and no more. */
+/* Guarantee 1: once somebody has begun to take all, a thief takes what it runs next, and no
+ * more. */
 static void
 test_interleave_steal_while_draining (void)
 {
@@ -237,6 +241,8 @@ test_interleave_steal_while_draining (void)
 }
 
 /* --- timers --- */
+
+#define HOUR_USEC (3600 * (gint64) G_USEC_PER_SEC)
 
 typedef struct {
   CfutTimer timer;
@@ -270,7 +276,7 @@ test_interleave_armed_anew_while_firing (void)
   g_assert_false (cfut_timer_disarm (&self.timer));
 
   self.timer.fire = on_second;
-  g_assert_true (cfut_timer_arm (&self.timer, g_get_monotonic_time () + 3600 * (gint64) G_USEC_PER_SEC));
+  g_assert_true (cfut_timer_arm (&self.timer, g_get_monotonic_time () + HOUR_USEC));
   test_stop_go (&fires);
   test_poll_until (g_atomic_int_get (&self.n_first) + g_atomic_int_get (&self.n_second) > 0);
   g_assert_cmpint (g_atomic_int_get (&self.n_first), ==, 1);
@@ -291,8 +297,8 @@ submit_with_deadline (CfutExecutor *executor,
   return cfut_executor_submit_full (executor, request, func, data, NULL);
 }
 
-/* Guarantee 7: a worker's timer is about to fire for what has ended when the next begins, with a later
- * deadline; and the same when it has looked for what runs already. That deadline comes. */
+/* Guarantee 7: a worker's timer is about to fire for what has ended when the next begins, with a
+ * later deadline; and the same when it has looked for what runs already. That deadline comes. */
 static void
 test_interleave_deadline_of_the_next (void)
 {

@@ -24,8 +24,8 @@ wait_for_a_moment (gpointer data)
   return NULL;
 }
 
-/* 5. A wait whose time is over when it stands in the list that is being served: its place is on its thread's
- * stack, so it returns when it has been served, and says that the future has settled. */
+/* 5. A wait whose time is over when it stands in the list that is being served: its place is on its
+ * thread's stack, so it returns when it has been served, and says that the future has settled. */
 static void
 test_interleave_timed_out_while_served (void)
 {
@@ -72,7 +72,8 @@ next_for_a_moment (gpointer data)
   return NULL;
 }
 
-/* 15. The same for a group's next: it returns what it has been given, and not before it was told of it. */
+/* 15. The same for a group's next: it returns what it has been given, and not before it was told of
+ * it. */
 static void
 test_interleave_next_timed_out_while_served (void)
 {

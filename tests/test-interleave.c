@@ -2,9 +2,9 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Two threads that meet between two steps of one of them. One is stopped at a point of
- * core/cfut-point-private.h, the other comes past, and the first goes on: each interleaving is brought
- * about every time, and nothing is left to luck. The numbers are those of test-breaks.c. */
+/* Two threads that meet between two steps of one of them. One is stopped at a point of core/cfut-
+ * point-private.h, the other comes past, and the first goes on: each interleaving is brought about
+ * every time, and nothing is left to luck. The numbers are those of test-breaks.c. */
 
 #include "test-interleave-util.h"
 
@@ -168,8 +168,8 @@ request_with_queue_deadline (void)
   return request;
 }
 
-/* 6. The deadline in the queue has come, but a worker starts it before the timers' thread gets to that: it runs
- * to its end. */
+/* 6. The deadline in the queue has come, but a worker starts it before the timers' thread gets to
+ * that: it runs to its end. */
 static void
 test_interleave_started_before_its_deadline_fires (void)
 {
@@ -217,8 +217,8 @@ test_interleave_deadline_while_taken (void)
   test_stop_clear (&worker);
 }
 
-/* 6. It is cancelled, and everybody lets go of it, while its deadline is about to fire: that keeps it
- * until then, and drops one reference. */
+/* 6. It is cancelled, and everybody lets go of it, while its deadline is about to fire: that keeps
+ * it until then, and drops one reference. */
 static void
 test_interleave_cancelled_before_its_deadline_fires (void)
 {
@@ -296,8 +296,8 @@ test_interleave_priority_and_cancel_while_taken (void)
     }
 }
 
-/* 6. All that is pending is cancelled for good while a worker has one in its hands: that is run, unless somebody
- * wants to give it another place, or has paused it: then there is none for it. */
+/* 6. All that is pending is cancelled for good while a worker has one in its hands: that is run,
+ * unless somebody wants to give it another place, or has paused it: then there is none for it. */
 static void
 test_interleave_emptied_while_taken (void)
 {
@@ -405,8 +405,9 @@ submission_init (Submission *self,
   test_gate_wait_arrived (&self->gate, 1);
 }
 
-/* 6. Its group is cancelled when it is in there and nowhere else, when the executor has just got it, or when it
- * is flagged as queued and does not stand there: it is cancelled, does not run, and is not counted. */
+/* 6. Its group is cancelled when it is in there and nowhere else, when the executor has just got
+ * it, or when it is flagged as queued and does not stand there: it is cancelled, does not run, and
+ * is not counted. */
 static void
 test_interleave_group_cancelled_while_submitting (void)
 {
@@ -435,8 +436,8 @@ test_interleave_group_cancelled_while_submitting (void)
     }
 }
 
-/* 6. It gets another priority when it is flagged as queued and does not stand there: it is run once, and its
- * two ways into the queue drop a reference each. */
+/* 6. It gets another priority when it is flagged as queued and does not stand there: it is run
+ * once, and its two ways into the queue drop a reference each. */
 static void
 test_interleave_priority_while_submitting (void)
 {

@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Where no thread can be made, and then can: what was queued is rejected, or waits for the threads that there are;
- * nothing hangs, and nothing that was left behind confuses the pool later. Guarantees 1, 6, 7. */
+/* Where no thread can be made, and then can: what was queued is rejected, or waits for the threads
+ * that there are; nothing hangs, and nothing that was left behind confuses the pool later.
+ * Guarantees 1, 6, 7. */
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -108,8 +109,8 @@ submit_without_threads (void)
   for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
     {
       futures[i] = cfut_executor_submit (executor, test_task_nothing, &destroyed, test_place_note);
-      cfut_future_add_done_callback (futures[i], CFUT_CALLBACK_DEFAULT, test_place_callback, &called,
-                                     NULL);
+      cfut_future_add_done_callback (futures[i], CFUT_CALLBACK_DEFAULT, test_place_callback,
+                                     &called, NULL);
     }
   for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
     {
@@ -133,7 +134,8 @@ submit_without_threads (void)
   assert_ends (fresh);
 }
 
-/* Guarantee 1: futures of an executor that can make no thread are rejected with BROKEN; none hangs. */
+/* Guarantee 1: futures of an executor that can make no thread are rejected with BROKEN; none
+ * hangs. */
 static void
 test_no_threads_at_all (void)
 {
@@ -183,8 +185,9 @@ submit_behind_one_thread (void)
   test_gate_clear (&gate);
 }
 
-/* Guarantee 1: what finds no thread waits for the threads that there are. When threads can be made again, there are
- * as many as there may be, whatever was left in GLib's queue, and in the end none. */
+/* Guarantee 1: what finds no thread waits for the threads that there are. When threads can be made
+ * again, there are as many as there may be, whatever was left in GLib's queue, and in the end
+ * none. */
 static void
 test_no_threads_beside_one (void)
 {
@@ -278,7 +281,8 @@ submit_with_deadlines (void)
   assert_ends (executor);
 }
 
-/* Guarantee 7: a deadline that no thread can watch is an error, and the function is not called; later it is. */
+/* Guarantee 7: a deadline that no thread can watch is an error, and the function is not called;
+ * later it is. */
 static void
 test_no_threads_for_deadlines (void)
 {

@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Guarantee 7 where an executor that an application derives runs the function, on a thread that is no worker of the
- * library's: run deadlines, and deadlines in the queue of work that is held back. */
+/* Guarantee 7 where an executor that an application derives runs the function, on a thread that is
+ * no worker of the library's: run deadlines, and deadlines in the queue of work that is held
+ * back. */
 
 #include "test-util.h"
 
@@ -81,9 +82,9 @@ submit_late (CfutExecutor *executor,
   return cfut_executor_submit_full (executor, request, late_run, late, late_destroyed);
 }
 
-/* At its deadline the future is rejected and its function asked to stop. What that was given lives until it has
- * returned, though it takes much longer than a worker would be waited for; then it goes, on the
- * owner's context. */
+/* At its deadline the future is rejected and its function asked to stop. What that was given lives
+ * until it has returned, though it takes much longer than a worker would be waited for; then it
+ * goes, on the owner's context. */
 static void
 test_work_deadline_while_it_runs (void)
 {
@@ -98,7 +99,8 @@ test_work_deadline_while_it_runs (void)
 
       test_gate_init (&late.gate);
       future = submit_late (executor, 5000, &late);
-      test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
+      test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
+                         CFUT_FUTURE_ERROR_DEADLINE);
       g_assert_cmpint (g_get_monotonic_time (), >=, begun + 5000);
       test_gate_wait_arrived (&late.gate, 1);
       /* Longer than it takes to give up a thread. */
@@ -115,8 +117,8 @@ test_work_deadline_while_it_runs (void)
     }
 }
 
-/* A deadline that is kept leaves nothing behind: the future goes when its last user does, not when the
- * deadline would have come. */
+/* A deadline that is kept leaves nothing behind: the future goes when its last user does, not when
+ * the deadline would have come. */
 static void
 test_work_deadline_is_kept (void)
 {
