@@ -67,6 +67,31 @@ def test_a_result_is_unboxed():
     assert executor.shutdown(Cfut.ShutdownFlags.WAIT, -1)
 
 
+def test_a_function_is_called_by_its_name():
+    executor = Cfut.ThreadExecutor(max_workers=2)
+
+    def double(task, args, data):
+        number, text = args.unpack()
+        task.set_result_variant(GLib.Variant('(xs)', (number * 2, text + data)))
+        return True
+
+    assert executor.register('double', double, '!')
+    assert executor.get_functions().dup_names() == ['double']
+    future = executor.call(None, 'double', GLib.Variant('(xs)', (21, 'yes')))
+    assert future.result_variant(PATIENCE_SECONDS * 1000000).unpack() == (42, 'yes!')
+    items = executor.map_call(None, 'double', GLib.Variant('a(xs)', [(1, 'a'), (2, 'b')]), 0)
+    assert items.next(-1, None).result_variant(0).unpack() == (2, 'a!')
+    assert items.next(-1, None).result_variant(0).unpack() == (4, 'b!')
+    assert items.next(-1, None) is None
+    try:
+        executor.call(None, 'nobody', None).result(-1)
+        assert False
+    except GLib.Error as error:
+        assert error.matches(Cfut.future_error_quark(), Cfut.FutureError.UNKNOWN_FUNCTION)
+    assert not Cfut.Worker.requested()
+    assert executor.shutdown(Cfut.ShutdownFlags.WAIT, -1)
+
+
 def test_a_failure_has_its_domain_and_code():
     executor = Cfut.ThreadExecutor(max_workers=1)
     future = executor.submit(lambda task, data: False, None)

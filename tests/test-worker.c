@@ -769,6 +769,25 @@ test_worker_behind_a_prefix (void)
     }
 }
 
+/* An application that goes before it hears a word. */
+static void
+test_worker_whose_application_is_gone (void)
+{
+  for (PeerWay way = 0; way < PEER_N_WAYS; way++)
+    {
+      g_autofree char *text = NULL;
+      PeerOptions options = { .way = way };
+      Peer peer;
+
+      peer_open (&peer, &options);
+      peer_hang_up (&peer);
+      text = peer_read_all (peer.errors);
+      g_subprocess_wait (peer.process, NULL, NULL);
+      g_assert_true (g_subprocess_get_if_exited (peer.process));
+      peer_close (&peer);
+    }
+}
+
 /* A program that nobody started as a worker is told so. */
 static void
 test_worker_not_requested (void)
@@ -910,6 +929,7 @@ main (int    argc,
   g_test_add_func ("/cfut/worker/of-another-version", test_worker_of_another_version);
   g_test_add_func ("/cfut/worker/with-a-bad-variable", test_worker_with_a_bad_variable);
   g_test_add_func ("/cfut/worker/behind-a-prefix", test_worker_behind_a_prefix);
+  g_test_add_func ("/cfut/worker/whose-application-is-gone", test_worker_whose_application_is_gone);
   g_test_add_func ("/cfut/worker/not-requested", test_worker_not_requested);
   g_test_add_func ("/cfut/worker/dict-without-an-application",
                    test_worker_dict_without_an_application);
