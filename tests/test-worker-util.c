@@ -51,8 +51,9 @@ variable_of (const PeerOptions *options,
 
   return g_strdup_printf ("%s:" COOKIE ":%d:%" G_GINT64_FORMAT ":%d:%" G_GINT64_FORMAT,
                           options->version != NULL ? options->version : "1",
-                          at_stdio ? 0 : 3, call >= 0 ? inode_of (call) : 1, 4,
-                          control >= 0 ? inode_of (control) : 1);
+                          at_stdio ? 0 : 3,
+                          call >= 0 && !options->call_is_other ? inode_of (call) : 1, 4,
+                          control >= 0 && !options->control_is_other ? inode_of (control) : 1);
 }
 
 void

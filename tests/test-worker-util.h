@@ -45,6 +45,8 @@ typedef struct {
   const char *version;
   const char *variable;       /* (nullable): all of it */
   const char *const *prefix;  /* (nullable): in front of the program */
+  gboolean call_is_other;     /* what arrives under its number is another socket */
+  gboolean control_is_other;
 } PeerOptions;
 
 void      peer_open          (Peer              *self,

@@ -158,14 +158,11 @@ call_print (CfutTask  *task,
   return TRUE;
 }
 
-/* What a child of the worker's has of the worker's. */
-static gboolean
-call_child (CfutTask  *task,
-            GVariant  *args,
-            gpointer   user_data,
-            GError   **error)
+/* (transfer full): what a child of the worker's has of the worker's. */
+static char *
+ask_child (void)
 {
-  g_autofree char *text = NULL;
+  char *text = NULL;
   gsize size = 0;
   FILE *child = popen ("echo \"[$CFUT_WORKER]\"; for i in 3 4 5 6 7 8 9 10 11 12; do "
                        "if readlink /proc/self/fd/$i | grep -q -e socket -e eventfd; then echo $i; fi; done",
@@ -173,7 +170,22 @@ call_child (CfutTask  *task,
 
   g_assert_cmpint (getdelim (&text, &size, '\0', child), >, 0);
   pclose (child);
-  cfut_task_set_result_string (task, text);
+  return text;
+}
+
+/* What it had before the worker was run, and has now. */
+static char *first_child;
+
+static gboolean
+call_child (CfutTask  *task,
+            GVariant  *args,
+            gpointer   user_data,
+            GError   **error)
+{
+  g_autofree char *text = ask_child ();
+  g_autofree char *both = g_strconcat (first_child, text, NULL);
+
+  cfut_task_set_result_string (task, both);
   return TRUE;
 }
 
@@ -253,7 +265,9 @@ run_worker (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (functions); i++)
     cfut_worker_register (worker, functions[i].name, functions[i].func, worker, NULL);
+  first_child = ask_child ();
   status = cfut_worker_run (worker, &error);
+  g_free (first_child);
   if (error != NULL)
     g_printerr ("The worker failed: %s\n", error->message);
   return status;
@@ -567,7 +581,7 @@ test_worker_children_are_none (gconstpointer way)
   peer_start (&peer, GPOINTER_TO_INT (way));
   peer_call (&peer, 1, "child", NULL);
   value = peer_expect_result (&peer, 1);
-  g_assert_cmpstr (g_variant_get_string (value, NULL), ==, "[]\n");
+  g_assert_cmpstr (g_variant_get_string (value, NULL), ==, "[]\n[]\n");
   stop_and_close (&peer);
 }
 
@@ -769,6 +783,35 @@ test_worker_behind_a_prefix (void)
     }
 }
 
+/* What stands under a number may be a socket, and not the application's: then all goes over one stream. */
+static void
+test_worker_with_other_sockets (void)
+{
+  for (guint others = 1; others <= 3; others++)
+    {
+      PeerOptions options = { .way = PEER_SOCKET_AT_STDIO, .call_is_other = (others & 1) != 0,
+                              .control_is_other = (others & 2) != 0 };
+      Heard hello;
+      Peer peer;
+
+      peer_open (&peer, &options);
+      peer_expect (peer.call_in, CFUT_WIRE_HELLO, 0, &hello);
+      g_assert_false (hello.wire.has_control);
+      heard_clear (&hello);
+      peer_call (&peer, 1, "number", g_variant_new_int64 (7));
+      assert_number (&peer, 1, 7);
+
+      /* What is not the worker's it does not listen to; what is, and of no use, it has let go. */
+      if (options.control_is_other)
+        peer_send_simple (&peer, CFUT_WIRE_PING, 1);
+      else
+        peer_expect_end (peer.control);
+      peer_call (&peer, 2, "number", g_variant_new_int64 (8));
+      assert_number (&peer, 2, 8);
+      stop_and_close (&peer);
+    }
+}
+
 /* An application that goes before it hears a word. */
 static void
 test_worker_whose_application_is_gone (void)
@@ -929,6 +972,7 @@ main (int    argc,
   g_test_add_func ("/cfut/worker/of-another-version", test_worker_of_another_version);
   g_test_add_func ("/cfut/worker/with-a-bad-variable", test_worker_with_a_bad_variable);
   g_test_add_func ("/cfut/worker/behind-a-prefix", test_worker_behind_a_prefix);
+  g_test_add_func ("/cfut/worker/with-other-sockets", test_worker_with_other_sockets);
   g_test_add_func ("/cfut/worker/whose-application-is-gone", test_worker_whose_application_is_gone);
   g_test_add_func ("/cfut/worker/not-requested", test_worker_not_requested);
   g_test_add_func ("/cfut/worker/dict-without-an-application",
