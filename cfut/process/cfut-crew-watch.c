@@ -84,14 +84,13 @@ cfut_crew_worker_watch_locked (CfutCrewWorker *self)
   if (next_usec == G_MAXINT64 || (self->armed_usec != 0 && self->armed_usec <= next_usec))
     return;
 
-  if (self->armed_usec != 0 && cfut_timer_disarm (&self->timer))
-    self->armed_usec = 0;
-  /* It is about to fire, and arms it then. */
-  if (self->armed_usec != 0)
+  /* Where that fails it is about to fire, and arms it then. */
+  if (self->armed_usec == 0)
+    cfut_crew_worker_ref (self);
+  else if (!cfut_timer_disarm (&self->timer))
     return;
 
   self->timer.fire = worker_fire;
-  cfut_crew_worker_ref (self);
   self->armed_usec = next_usec;
   if (!cfut_timer_arm (&self->timer, next_usec))
     {

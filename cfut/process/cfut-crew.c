@@ -112,7 +112,6 @@ crew_has_ended_locked (CfutCrew *self)
 void
 cfut_crew_leave (CfutCrew *self)
 {
-  CfutCrewWorker *acted = NULL;
   CfutCrewCall *finished;
   gboolean ended;
   guint n = 0;
@@ -123,9 +122,10 @@ cfut_crew_leave (CfutCrew *self)
 
       self->due = worker->next_due;
       worker->is_due = FALSE;
-      worker->next_due = acted;
-      acted = worker;
       cfut_crew_worker_act_unlock (worker);
+      cfut_unlock (&self->lock, CFUT_LOCK_CREW);
+      cfut_crew_worker_unref (worker);
+      cfut_crew_enter (self);
     }
   finished = g_steal_pointer (&self->finished);
   ended = crew_has_ended_locked (self);
@@ -147,13 +147,6 @@ cfut_crew_leave (CfutCrew *self)
     }
   if (ended)
     cfut_cell_open (&self->ended);
-  while (acted != NULL)
-    {
-      CfutCrewWorker *worker = acted;
-
-      acted = worker->next_due;
-      cfut_crew_worker_unref (worker);
-    }
 }
 
 void
