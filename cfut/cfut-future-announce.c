@@ -302,12 +302,19 @@ future_reap (CfutFuture *self)
     }
 }
 
+/* What was submitted is there still: a wait without a loop may have released it. */
+static inline gboolean
+has_lines (guint word)
+{
+  return (word & (CFUT_CELL_LINES | CFUT_CELL_REAPED)) == CFUT_CELL_LINES;
+}
+
 /* Still scheduled, so that nobody else puts it into the queue. TRUE: it is there again, as this
  * takes long. */
 static gboolean
 future_tell_lines (CfutFuture *self)
 {
-  while (cfut_cell_clear_flags (&self->cell, CFUT_CELL_LINES) & CFUT_CELL_LINES)
+  while (has_lines (cfut_cell_clear_flags (&self->cell, CFUT_CELL_LINES)))
     if (cfut_future_peek_extra (self)->tell_lines (self))
       {
         cfut_cell_set_flags (&self->cell, CFUT_CELL_LINES);
@@ -349,7 +356,7 @@ future_deliver (CfutItem        *item,
     return FALSE;
 
   word = cfut_cell_clear_flags (&self->cell, CFUT_CELL_SCHEDULED | CFUT_CELL_RELEASE_MASK);
-  if (G_UNLIKELY (word & CFUT_CELL_LINES) && mode == CFUT_DELIVER_LOOP)
+  if (G_UNLIKELY (has_lines (word)) && mode == CFUT_DELIVER_LOOP)
     future_tell_late_lines (self, word);
 
   if (cfut_cell_settled (word))

@@ -603,6 +603,9 @@ cfut_text_tail (const char *data,
 {
   const char *newline;
 
+  if (size == 0)
+    return g_strdup ("");
+
   if (size > most)
     {
       data += size - most;
@@ -627,7 +630,7 @@ cfut_child_dup_stderr_tail (CfutChild *self)
   char *text;
 
   cfut_lock (&self->lock, CFUT_LOCK_CHILD);
-  if (self->tail == NULL || self->tail->len == 0)
+  if (self->tail == NULL)
     text = g_strdup ("");
   else
     text = cfut_text_tail ((const char *) self->tail->data, self->tail->len, self->tail_bytes,

@@ -627,7 +627,8 @@ cfut_command_set_max_open_files (CfutCommand *self,
  * A line ends with a line feed, a carriage return, or both. It is given as valid UTF-8, with bytes
  * that are not replaced by U+FFFD, and in pieces where it is longer than 64 KiB. All lines come
  * before the future's `done`. No program ever waits for this function: where lines come faster than
- * it takes them, or no main loop runs, and 4 MiB of them are waiting, the oldest are dropped. The
+ * it takes them, and 4 MiB of them are waiting, the oldest are dropped. So are those that the
+ * future's owner has not been told of when the future settles in a blocking wait of its own. The
  * result has them all.
  *
  * Since: 1.0
