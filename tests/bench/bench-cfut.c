@@ -41,6 +41,7 @@ static const BenchCase cases[] = {
   { "post", bench_post, 300000 },
   { "post-tree", bench_post_tree, 1000000 },
   { "nested", bench_nested, 300000 },
+  { "commands", bench_commands, 1000 },
   { "range-empty", bench_range_empty, 100000000 },
   { "range-work", bench_range_work, 200000 },
   { "loop", bench_loop, 200000 },

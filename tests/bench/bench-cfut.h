@@ -31,6 +31,9 @@ void bench_post            (const BenchOptions *options);
 void bench_post_tree       (const BenchOptions *options);
 void bench_nested          (const BenchOptions *options);
 
+/* cfut-commands.c: programs, the cost of each */
+void bench_commands        (const BenchOptions *options);
+
 /* cfut-range.c: very many indexes */
 void bench_range_empty     (const BenchOptions *options);
 void bench_range_work      (const BenchOptions *options);

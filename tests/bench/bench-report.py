@@ -41,10 +41,14 @@ class Programs:
             "qt": [path, series.case, *numbers],
             "java": ["java", "-cp", self.folder, "Bench", series.case, *numbers],
             "python": ["/usr/bin/python3", os.path.join(HERE, "bench-python.py"), *numbers],
+            "xargs": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "xargs", *numbers],
+            "parallel": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "parallel",
+                         *numbers],
         }[series.program]
 
     def has(self, program):
-        files = {"java": os.path.join(self.folder, "Bench.class"), "python": "/usr/bin/python3"}
+        files = {"java": os.path.join(self.folder, "Bench.class"), "python": "/usr/bin/python3",
+                 "xargs": "/usr/bin/xargs", "parallel": "/usr/bin/parallel"}
         return os.path.exists(files.get(program, os.path.join(self.folder, f"bench-{program}")))
 
 

@@ -202,6 +202,14 @@ def batches():
         Batch("long", "one long task among many short ones, 2 workers: the longest wait", [
             Series("short", "cfut", "long-among-short", 400, workers=2),
         ], [Target("short", None, 1e6, kind="value")]),
+        Batch("commands", "/bin/true, two at a time, both outputs captured", [
+            Series("commands", "cfut", "commands", 1000, workers=2, runs=9),
+            Series("xargs", "xargs", "", 1000, workers=2, runs=9),
+            Series("GNU parallel", "parallel", "", 200, workers=2, runs=3),
+        ], [
+            Target("commands", "xargs", 1.0),
+            Target("commands", "GNU parallel", 0.5),
+        ]),
         Batch("idle", "idle executor, from 1 s after its last task: wake-ups in 5 s", [
             Series("idle", "cfut", "idle", 5, runs=1),
         ], [Target("idle", None, 0, value="times", kind="value", unit="times")]),
