@@ -23,6 +23,7 @@
 
 #include <string.h>
 
+#include "core/cfut-thread-private.h"
 #include "cfut-future-private.h"
 
 /* At most 60 notifications of progress a second for each future. */
@@ -325,20 +326,26 @@ future_tell_lines (CfutFuture *self)
   return FALSE;
 }
 
+void
+cfut_future_tell_all_lines (CfutFuture *self)
+{
+  if (!cfut_owner_is_context_here (self->owner))
+    return;
+
+  while (has_lines (cfut_cell_clear_flags (&self->cell, CFUT_CELL_LINES)))
+    while (cfut_future_peek_extra (self)->tell_lines (self))
+      continue;
+}
+
 /* What came between the last look and now, when it was taken from the queue. */
 static void
 future_tell_late_lines (CfutFuture *self,
                         guint       word)
 {
-  if (!cfut_cell_settled (word))
-    {
-      cfut_future_lines_came (self);
-      return;
-    }
-
-  cfut_cell_clear_flags (&self->cell, CFUT_CELL_LINES);
-  while (cfut_future_peek_extra (self)->tell_lines (self))
-    continue;
+  if (cfut_cell_settled (word))
+    cfut_future_tell_all_lines (self);
+  else
+    cfut_future_lines_came (self);
 }
 
 static gboolean
@@ -450,6 +457,15 @@ cfut_future_lines_came (CfutFuture *self)
     }
 }
 
+/* Its function runs, or the lines are told that its command wrote before it settled, which is not
+ * shown yet. */
+static inline gboolean
+may_report (CfutFuture *self,
+            guint       word)
+{
+  return !cfut_cell_settled (word) || cfut_thread_get ()->telling_task == self;
+}
+
 void
 cfut_future_report_progress (CfutFuture *self,
                              guint64     done,
@@ -462,7 +478,7 @@ cfut_future_report_progress (CfutFuture *self,
   if (total > 0)
     done = MIN (done, total);
   word = cfut_cell_lock (&self->cell);
-  if (!cfut_cell_settled (word) && (extra->done != done || extra->total != total))
+  if (may_report (self, word) && (extra->done != done || extra->total != total))
     {
       changed = TRUE;
       extra->done = done;
@@ -488,7 +504,7 @@ cfut_future_report_message (CfutFuture *self,
   guint word;
 
   word = cfut_cell_lock (&self->cell);
-  if (!cfut_cell_settled (word) && g_strcmp0 (extra->message, message) != 0)
+  if (may_report (self, word) && g_strcmp0 (extra->message, message) != 0)
     {
       char *copy = old;
 

@@ -143,6 +143,8 @@ void        cfut_future_changed          (CfutFuture       *self);
 /* There are lines to tell of, which come before anything else that is told. Any thread; nothing once
  * it has settled. */
 void        cfut_future_lines_came       (CfutFuture       *self);
+/* Has all that wait told now, where its owner's context is here. */
+void        cfut_future_tell_all_lines   (CfutFuture       *self);
 void        cfut_future_reap_submitted   (CfutFuture       *self);
 void        cfut_future_drop_callbacks   (CfutFuture       *self);
 /* Frees it on the owner's context; it is empty after. */

@@ -209,6 +209,8 @@ group_announce (CfutGroup *self)
       if (future != NULL)
         {
           cfut_future_observe_failure (future);
+          if (G_UNLIKELY (cfut_cell_load (&future->cell) & CFUT_CELL_LINES))
+            cfut_future_tell_all_lines (future);
           g_signal_emit (self, signals[SIGNAL_FUTURE_DONE], 0, future);
           cfut_future_release (future);
         }

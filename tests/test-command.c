@@ -739,6 +739,57 @@ test_command_progress (Place         *place,
   assert_output (future, "1/4\n2/4\n3/4\n4/4\n", "");
 }
 
+static void
+assert_last_words (CfutFuture *future,
+                   TestPlace  *place)
+{
+  g_autofree char *message = cfut_future_dup_message (future);
+
+  g_assert_cmpstr (message, ==, "4/5 last words");
+  test_place_note (place);
+}
+
+static void
+group_last_words (CfutGroup  *group,
+                  CfutFuture *future,
+                  TestPlace  *place)
+{
+  assert_last_words (future, place);
+}
+
+/* What the last line says is there when the future, or its group, tells that it has settled, however
+ * soon after the line that was. */
+static void
+test_command_last_words (void)
+{
+  g_autoptr (CfutExecutor) executor = make_executor (1);
+  g_autoptr (CfutCommand) command = cfut_command_new ();
+
+  cfut_command_set_line_func (command, line_to_progress, NULL, NULL);
+  for (int i = 0; i < 100; i++)
+    {
+      g_autoptr (CfutGroup) group = cfut_group_new ();
+      g_autoptr (CfutFuture) future = run_shell (executor, NULL, command, NULL,
+                                                 i % 2 ? "echo 4/5 last words"
+                                                       : "echo 4/5 last words; exit 1");
+      TestPlace done = { 0 };
+      TestPlace group_done = { 0 };
+
+      g_signal_connect (future, "done", G_CALLBACK (assert_last_words), &done);
+      if (i % 3 > 0)
+        {
+          cfut_group_add (group, future);
+          g_signal_connect (group, "future-done", G_CALLBACK (group_last_words), &group_done);
+        }
+      if (i % 4 > 0)
+        test_poll_until (cfut_future_get_state (future) >= CFUT_STATE_RESOLVED);
+      test_iterate_until (NULL, test_place_get_n (&done) == 1 &&
+                                test_place_get_n (&group_done) == (i % 3 > 0 ? 1 : 0));
+      if (i % 2 == 0)
+        g_assert_cmpfloat (cfut_future_get_fraction (future), ==, 4.0 / 5.0);
+    }
+}
+
 /* Guarantee 5: what waits is cancelled at once, and never started. */
 static void
 test_command_cancelled_waiting (Place         *place,
@@ -1013,6 +1064,7 @@ main (int    argc,
   g_test_add_func ("/cfut/command/lines-elsewhere", test_command_lines_elsewhere);
   g_test_add_func ("/cfut/command/lines-without-a-loop", test_command_lines_without_loop);
   g_test_add_func ("/cfut/command/lines-in-a-flood", test_command_lines_in_a_flood);
+  g_test_add_func ("/cfut/command/last-words-are-there", test_command_last_words);
   g_test_add_func ("/cfut/command/odd-lines", test_command_odd_lines);
   g_test_add_func ("/cfut/command/no-descriptors-left", test_command_no_descriptors);
   g_test_add_func ("/cfut/command/leaves-nothing-behind", test_command_leaves_nothing);
