@@ -115,9 +115,15 @@ test_dict_changed_only_by_changes (void)
   iterate_rounds (NULL);
   g_assert_cmpuint (log->keys->len, ==, 1);
 
-  g_assert_true (cfut_shared_dict_compare_and_set (log->dict, "text", g_variant_new_string (""), NULL, NULL));
+  g_assert_cmpint (cfut_shared_dict_add (log->dict, "n", 0, NULL), ==, 0);
+  test_iterate_until (NULL, log->keys->len == 2);
+  g_assert_cmpint (cfut_shared_dict_add (log->dict, "n", 0, NULL), ==, 0);
   iterate_rounds (NULL);
   g_assert_cmpuint (log->keys->len, ==, 2);
+
+  g_assert_true (cfut_shared_dict_compare_and_set (log->dict, "text", g_variant_new_string (""), NULL, NULL));
+  iterate_rounds (NULL);
+  g_assert_cmpuint (log->keys->len, ==, 3);
   log_free (log);
 }
 

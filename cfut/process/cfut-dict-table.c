@@ -134,6 +134,10 @@ table_add (CfutDictTable    *self,
       return NULL;
     }
 
+  /* Who adds 0 looks. */
+  if (entry != NULL && op->delta == 0)
+    return NULL;
+
   return table_change (self, entry, op->key, g_variant_ref_sink (g_variant_new_int64 (answer->sum)),
                        answer);
 }

@@ -50,10 +50,10 @@
  *   }
  * ```
  *
- * In the application an operation takes well under a microsecond, and some milliseconds with values
+ * In the application an operation takes less than a microsecond, and some milliseconds with values
  * of many megabytes, as those are copied when they are set. In a worker each operation is a question
- * to the application, and blocks until its answer has come; it may take as long as the application's
- * machine is busy, and does not depend on whether the application runs a main loop.
+ * to the application, and blocks until its answer has come; that needs no main loop there. Where a
+ * function counts much, let it count by itself and add the sum now and then.
  *
  * A key is UTF-8 of at most 4,096 bytes. A value has at most 16 MiB (16,777,216 bytes) when it is
  * serialized, and at most 100 containers in each other; how many keys there are is limited by memory
@@ -429,7 +429,8 @@ cfut_shared_dict_dup_keys (CfutSharedDict  *self,
  * @error: return location for an error
  *
  * Adds to a number, in one step: what several threads or workers add at the same time is all
- * counted. The value is a variant of type `x`; a key that is not there counts as 0.
+ * counted. The value is a variant of type `x`; a key that is not there counts as 0, and is there
+ * afterwards. Adding 0 to a number that is there tells it, and is no change.
  *
  * It fails with %G_IO_ERROR_INVALID_DATA if the value is of another type, and with
  * %G_IO_ERROR_INVALID_ARGUMENT if the sum does not fit in 64 bits; nothing is changed then.
