@@ -150,14 +150,14 @@ static void
 test_dict_changed_no_flood (void)
 {
   Log *log = log_new ();
-  Adders adders = { .dict = log->dict, .n_times = 50000, .n_left = 4 };
+  Adders adders = { .dict = log->dict, .n_times = 20000, .n_left = 4 };
   GThread *threads[4];
   gint64 begin = g_get_monotonic_time ();
   gint64 rounds;
 
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     threads[i] = g_thread_new ("adder", add_many, &adders);
-  test_iterate_until (NULL, log->last == 4 * 50000);
+  test_iterate_until (NULL, log->last == 4 * 20000);
   rounds = (g_get_monotonic_time () - begin) / ROUND_USEC;
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     g_thread_join (threads[i]);

@@ -36,7 +36,7 @@ typedef enum {
 typedef struct {
   Server *server;
   GRand *rand;     /* (nullable): of a single thread, whose way is not always sound */
-  Way way;         /* of the latest */
+  Way way;         /* of its latest */
   gboolean gone;
   int *n_freed;
 } Line;
@@ -104,7 +104,8 @@ line_request (gpointer   data,
 
   g_assert_true (g_variant_is_of_type (request, CFUT_DICT_REQUEST_TYPE));
   g_assert_false (g_variant_is_floating (request));
-  self->way = self->rand != NULL ? (Way) g_rand_int_range (self->rand, 0, 3) : WAY_SOUND;
+  if (self->rand != NULL)
+    self->way = (Way) g_rand_int_range (self->rand, 0, 3);
   if (self->gone || self->way == WAY_LOST)
     {
       g_propagate_error (error, cfut_shared_dict_gone_error ());

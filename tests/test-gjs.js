@@ -107,6 +107,46 @@ const tests = {
         check(group.get_n_items() === 3, 'it is a list of three');
     },
 
+    'a shared dict'() {
+        const shared = new Cfut.SharedDict();
+        check(shared.lookup('none') === null, 'there is nothing at first');
+        check(shared.set('list', new GLib.Variant('as', ['one', 'two'])), 'it was set');
+        check(shared.lookup('list').deepUnpack().join() === 'one,two', 'it was looked up');
+        check(shared.contains('list') && !shared.contains('none'), 'it contains what was set');
+        check(shared.add('count', 5) === 5 && shared.add('count', -1) === 4, 'it adds');
+        check(shared.dup_keys().sort().join() === 'count,list', `keys: ${shared.dup_keys()}`);
+        check(shared.get_length() === 2, `length: ${shared.get_length()}`);
+        check(shared.remove('list') && !shared.remove('list'), 'it removes once');
+        check(shared.compare_and_set('state', null, new GLib.Variant('s', 'new')), 'none, then new');
+        check(!shared.compare_and_set('state', new GLib.Variant('s', 'old'), null), 'new is not old');
+        check(shared.compare_and_set('state', new GLib.Variant('s', 'new'), null), 'new, then none');
+    },
+
+    'a shared dict refuses with an error'() {
+        const shared = new Cfut.SharedDict();
+        shared.set('text', new GLib.Variant('s', ''));
+        let caught = null;
+        try {
+            shared.add('text', 1);
+        } catch (error) {
+            caught = error;
+        }
+        check(caught !== null && caught.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.INVALID_DATA),
+            `${caught}`);
+    },
+
+    'a shared dict tells of changes'() {
+        const shared = new Cfut.SharedDict();
+        const keys = [];
+        shared.connect('changed', (_shared, key) => keys.push(key));
+        for (let i = 0; i < 100; i++) {
+            shared.add('one', 1);
+            shared.add('two', 1);
+        }
+        runLoopUntil(() => keys.length > 1);
+        check(keys.join() === 'one,two', `told of ${keys}`);
+    },
+
     'a dropped promise rejects its future'() {
         let promise = new Cfut.Promise();
         const future = promise.get_future();

@@ -158,6 +158,67 @@ def test_a_group_is_a_list_of_its_futures():
     assert executor.shutdown(Cfut.ShutdownFlags.WAIT, -1)
 
 
+def test_a_shared_dict():
+    shared = Cfut.SharedDict()
+    assert shared.lookup('none') is None
+    assert shared.set('list', GLib.Variant('as', ['one', 'two']))
+    assert shared.lookup('list').unpack() == ['one', 'two']
+    assert shared.contains('list')
+    assert not shared.contains('none')
+    assert shared.add('count', 2 ** 40) == 2 ** 40
+    assert shared.add('count', -1) == 2 ** 40 - 1
+    assert sorted(shared.dup_keys()) == ['count', 'list']
+    assert shared.get_length() == 2
+    assert shared.remove('list')
+    assert not shared.remove('list')
+    assert shared.compare_and_set('state', None, GLib.Variant('s', 'new'))
+    assert not shared.compare_and_set('state', GLib.Variant('s', 'old'), None)
+    assert shared.compare_and_set('state', GLib.Variant('s', 'new'), None)
+    assert shared.dup_keys() == ['count']
+
+
+def test_a_shared_dict_refuses_with_an_error():
+    shared = Cfut.SharedDict()
+    shared.set('text', GLib.Variant('s', ''))
+    for refused, code in ((lambda: shared.add('text', 1), Gio.IOErrorEnum.INVALID_DATA),
+                          (lambda: shared.contains('k' * 4097), Gio.IOErrorEnum.INVALID_ARGUMENT),
+                          (lambda: shared.set('large', GLib.Variant('s', 'x' * 2 ** 24)),
+                           Gio.IOErrorEnum.MESSAGE_TOO_LARGE)):
+        try:
+            refused()
+        except GLib.Error as error:
+            assert error.matches(Gio.io_error_quark(), code), error
+        else:
+            raise AssertionError('no error was raised')
+
+
+def test_a_shared_dict_tells_of_changes_by_threads():
+    shared = Cfut.SharedDict()
+    loop = GLib.MainLoop()
+    seen = []
+
+    def on_changed(changed, key):
+        seen.append((changed, key, threading.current_thread()))
+        if changed.lookup(key).unpack() == 4000:
+            loop.quit()
+
+    def count():
+        for _ in range(1000):
+            shared.add('n', 1)
+
+    shared.connect('changed', on_changed)
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    guard = GLib.timeout_add_seconds(PATIENCE_SECONDS, loop.quit)
+    loop.run()
+    GLib.source_remove(guard)
+    for thread in threads:
+        thread.join()
+    assert shared.add('n', 0) == 4000
+    assert set(seen) == {(shared, 'n', threading.current_thread())}
+
+
 def main():
     tests = [(name, test) for name, test in globals().items() if name.startswith('test_')]
     failed = False
