@@ -330,15 +330,17 @@ test_dict_proxy_serves_anything (void)
 {
   g_autoptr (CfutSharedDict) dict = cfut_shared_dict_new ();
   CfutDictStore *store = cfut_shared_dict_dup_store (dict);
+  g_autoptr (GBytes) cut = g_bytes_new_static ("\x01key", 4);
   GVariant *requests[] = {
     g_variant_new_string ("set"),
+    g_variant_new_from_bytes (CFUT_DICT_REQUEST_TYPE, cut, FALSE),
     g_variant_new ("(ysmvmvx)", 0, "k", NULL, NULL, (gint64) 0),
     g_variant_new ("(ysmvmvx)", 255, "k", NULL, NULL, (gint64) 0),
     g_variant_new ("(ysmvmvx)", CFUT_DICT_SET, "k", NULL, NULL, (gint64) 0),
     g_variant_new ("(ysmvmvx)", CFUT_DICT_SET, "k", NULL, zeros (CFUT_DICT_MAX_VALUE + 1), (gint64) 0),
   };
-  const int codes[] = { G_IO_ERROR_INVALID_DATA, G_IO_ERROR_NOT_SUPPORTED, G_IO_ERROR_NOT_SUPPORTED,
-                        G_IO_ERROR_NOT_SUPPORTED, G_IO_ERROR_MESSAGE_TOO_LARGE };
+  const int codes[] = { G_IO_ERROR_INVALID_DATA,  G_IO_ERROR_INVALID_DATA,  G_IO_ERROR_NOT_SUPPORTED,
+                        G_IO_ERROR_NOT_SUPPORTED, G_IO_ERROR_NOT_SUPPORTED, G_IO_ERROR_MESSAGE_TOO_LARGE };
 
   for (guint i = 0; i < G_N_ELEMENTS (requests); i++)
     {
