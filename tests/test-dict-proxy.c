@@ -41,6 +41,12 @@ typedef struct {
   int *n_freed;
 } Line;
 
+/* A history for the judge. */
+#define N_ACTORS 4
+#define N_EVENTS 5
+#define N_ALL (N_ACTORS * N_EVENTS)
+#define N_HISTORIES 250
+
 static Question last_question;
 
 /* As bytes, and back again. */
@@ -381,80 +387,6 @@ test_dict_proxy_object_gone (void)
   server_free (server);
 }
 
-/* One operation as it was seen: between `begin` and `end`, by a clock that counts events. */
-typedef struct {
-  TestDictOp op;
-  char *said;
-  guint begin;
-  guint end;
-} Event;
-
-#define N_ACTORS 4
-#define N_EVENTS 5
-#define N_ALL (N_ACTORS * N_EVENTS)
-#define N_HISTORIES 250
-
-/* Whether what is left of the history, of which `done` has a bit for each that was taken, can have come after
- * @state: some order of single steps in which none comes before one that had ended when it began. */
-static gboolean
-can_be_ordered (const Event   *events,
-                guint          n_events,
-                guint32        done,
-                TestNaiveDict *state,
-                GHashTable    *failed)
-{
-  guint first_end = G_MAXUINT;
-
-  if (done == (1u << n_events) - 1)
-    return TRUE;
-
-  for (guint i = 0; i < n_events; i++)
-    {
-      if (!(done & (1u << i)))
-        first_end = MIN (first_end, events[i].end);
-    }
-
-  for (guint i = 0; i < n_events; i++)
-    {
-      TestNaiveDict *after;
-      g_autofree char *said = NULL;
-      gboolean can;
-
-      if ((done & (1u << i)) || events[i].begin > first_end)
-        continue;
-
-      after = test_naive_dict_copy (state);
-      said = test_naive_dict_do (after, &events[i].op);
-      can = strcmp (said, events[i].said) == 0;
-      if (can)
-        {
-          g_autofree char *text = test_naive_dict_describe (after);
-          char *place = g_strdup_printf ("%x %s", done | (1u << i), text);
-
-          can = g_hash_table_add (failed, place) &&
-                can_be_ordered (events, n_events, done | (1u << i), after, failed);
-        }
-      test_naive_dict_free (after);
-      if (can)
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-static gboolean
-is_linearizable (const Event *events,
-                 guint        n_events)
-{
-  TestNaiveDict *state = test_naive_dict_new ();
-  GHashTable *failed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  gboolean can = can_be_ordered (events, n_events, 0, state, failed);
-
-  g_hash_table_unref (failed);
-  test_naive_dict_free (state);
-  return can;
-}
-
 /* The judge itself: what it lets pass, and what it does not. */
 static void
 test_dict_judge (void)
@@ -463,30 +395,30 @@ test_dict_judge (void)
   TestDictOp look = { .verb = TEST_DICT_LOOKUP, .key = "k" };
   TestDictOp remove = { .verb = TEST_DICT_REMOVE, .key = "k" };
   /* One after the other. */
-  Event serial[] = { { add, (char *) "x 1", 1, 2 }, { look, (char *) "int64 1", 3, 4 }, { add, (char *) "x 2", 5, 6 } };
+  TestDictEvent serial[] = { { add, (char *) "x 1", 1, 2 }, { look, (char *) "int64 1", 3, 4 }, { add, (char *) "x 2", 5, 6 } };
   /* A sum that was lost. */
-  Event lost[] = { { add, (char *) "x 1", 1, 4 }, { add, (char *) "x 1", 2, 3 } };
-  Event both[] = { { add, (char *) "x 2", 1, 4 }, { add, (char *) "x 1", 2, 3 } };
+  TestDictEvent lost[] = { { add, (char *) "x 1", 1, 4 }, { add, (char *) "x 1", 2, 3 } };
+  TestDictEvent both[] = { { add, (char *) "x 2", 1, 4 }, { add, (char *) "x 1", 2, 3 } };
   /* A look into the past, after somebody has seen the present. */
-  Event stale[] = { { add, (char *) "x 1", 1, 6 }, { look, (char *) "int64 1", 2, 3 }, { look, (char *) "nothing", 4, 5 } };
-  Event fresh[] = { { add, (char *) "x 1", 1, 6 }, { look, (char *) "nothing", 2, 3 }, { look, (char *) "int64 1", 4, 5 } };
+  TestDictEvent stale[] = { { add, (char *) "x 1", 1, 6 }, { look, (char *) "int64 1", 2, 3 }, { look, (char *) "nothing", 4, 5 } };
+  TestDictEvent fresh[] = { { add, (char *) "x 1", 1, 6 }, { look, (char *) "nothing", 2, 3 }, { look, (char *) "int64 1", 4, 5 } };
   /* Two that both had the only one. */
-  Event twice[] = { { add, (char *) "x 1", 1, 2 }, { remove, (char *) "true", 3, 6 }, { remove, (char *) "true", 4, 5 } };
+  TestDictEvent twice[] = { { add, (char *) "x 1", 1, 2 }, { remove, (char *) "true", 3, 6 }, { remove, (char *) "true", 4, 5 } };
 
-  g_assert_true (is_linearizable (serial, 3));
-  g_assert_true (is_linearizable (both, 2));
-  g_assert_true (is_linearizable (fresh, 3));
-  g_assert_false (is_linearizable (lost, 2));
-  g_assert_false (is_linearizable (stale, 3));
-  g_assert_false (is_linearizable (twice, 3));
+  g_assert_true (test_dict_is_linearizable (serial, 3));
+  g_assert_true (test_dict_is_linearizable (both, 2));
+  g_assert_true (test_dict_is_linearizable (fresh, 3));
+  g_assert_false (test_dict_is_linearizable (lost, 2));
+  g_assert_false (test_dict_is_linearizable (stale, 3));
+  g_assert_false (test_dict_is_linearizable (twice, 3));
   serial[1].begin = 7;
   serial[1].end = 8;
-  g_assert_false (is_linearizable (serial, 3));
+  g_assert_false (test_dict_is_linearizable (serial, 3));
 }
 
 typedef struct {
   CfutSharedDict *dict;
-  Event *events;
+  TestDictEvent *events;
   _Atomic guint *clock;
   TestGate *gate;
 } Actor;
@@ -499,7 +431,7 @@ act (gpointer data)
   test_gate_pass (self->gate);
   for (guint i = 0; i < N_EVENTS; i++)
     {
-      Event *event = &self->events[i];
+      TestDictEvent *event = &self->events[i];
 
       event->begin = ++*self->clock;
       event->said = test_dict_do (self->dict, &event->op);
@@ -510,24 +442,12 @@ act (gpointer data)
 }
 
 static guint
-count_overlaps (const Event *events)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < N_ALL; i++)
-    for (guint j = 0; j < i; j++)
-      n += events[i].begin < events[j].end && events[j].begin < events[i].end;
-
-  return n;
-}
-
-static guint
 check_history (GRand *rand)
 {
   g_autoptr (CfutSharedDict) dict = cfut_shared_dict_new ();
   Server *server = server_new (dict);
   CfutSharedDict *proxies[] = { proxy_new (server, NULL), proxy_new (server, NULL) };
-  Event events[N_ALL] = { 0 };
+  TestDictEvent events[N_ALL] = { 0 };
   Actor actors[N_ACTORS];
   GThread *threads[N_ACTORS];
   _Atomic guint clock = 0;
@@ -548,16 +468,10 @@ check_history (GRand *rand)
   for (guint i = 0; i < N_ACTORS; i++)
     g_thread_join (threads[i]);
 
-  n_overlaps = count_overlaps (events);
-  if (!is_linearizable (events, N_ALL))
+  n_overlaps = test_dict_count_overlaps (events, N_ALL);
+  if (!test_dict_is_linearizable (events, N_ALL))
     {
-      for (guint i = 0; i < N_ALL; i++)
-        {
-          g_autofree char *described = test_dict_op_describe (&events[i].op);
-
-          g_test_message ("%u: %u to %u, %s: %s", i / N_EVENTS, events[i].begin, events[i].end, described,
-                          events[i].said);
-        }
+      test_dict_print_events (events, N_ALL);
       g_test_fail_printf ("There is no order of these");
     }
 

@@ -316,3 +316,89 @@ test_naive_dict_describe (TestNaiveDict *self)
 
   return g_string_free (text, FALSE);
 }
+
+/* Whether what is left of the history, of which `done` has a bit for each that was taken, can have come after
+ * @state: some order of single steps in which none comes before one that had ended when it began. */
+static gboolean
+can_be_ordered (const TestDictEvent *events,
+                guint                n_events,
+                guint32              done,
+                TestNaiveDict       *state,
+                GHashTable          *failed)
+{
+  guint first_end = G_MAXUINT;
+
+  if (done == (1u << n_events) - 1)
+    return TRUE;
+
+  for (guint i = 0; i < n_events; i++)
+    {
+      if (!(done & (1u << i)))
+        first_end = MIN (first_end, events[i].end);
+    }
+
+  for (guint i = 0; i < n_events; i++)
+    {
+      TestNaiveDict *after;
+      g_autofree char *said = NULL;
+      gboolean can;
+
+      if ((done & (1u << i)) || events[i].begin > first_end)
+        continue;
+
+      after = test_naive_dict_copy (state);
+      said = test_naive_dict_do (after, &events[i].op);
+      can = strcmp (said, events[i].said) == 0;
+      if (can)
+        {
+          g_autofree char *text = test_naive_dict_describe (after);
+          char *place = g_strdup_printf ("%x %s", done | (1u << i), text);
+
+          can = g_hash_table_add (failed, place) &&
+                can_be_ordered (events, n_events, done | (1u << i), after, failed);
+        }
+      test_naive_dict_free (after);
+      if (can)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+gboolean
+test_dict_is_linearizable (const TestDictEvent *events,
+                           guint                n_events)
+{
+  TestNaiveDict *state = test_naive_dict_new ();
+  GHashTable *failed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  gboolean can = can_be_ordered (events, n_events, 0, state, failed);
+
+  g_hash_table_unref (failed);
+  test_naive_dict_free (state);
+  return can;
+}
+
+guint
+test_dict_count_overlaps (const TestDictEvent *events,
+                          guint                n_events)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < n_events; i++)
+    for (guint j = 0; j < i; j++)
+      n += events[i].begin < events[j].end && events[j].begin < events[i].end;
+
+  return n;
+}
+
+void
+test_dict_print_events (const TestDictEvent *events,
+                        guint                n_events)
+{
+  for (guint i = 0; i < n_events; i++)
+    {
+      g_autofree char *described = test_dict_op_describe (&events[i].op);
+
+      g_test_message ("%u to %u, %s: %s", events[i].begin, events[i].end, described, events[i].said);
+    }
+}

@@ -54,4 +54,22 @@ char          *test_naive_dict_do   (TestNaiveDict    *self,
 /* All of it, in one order for all that are the same. */
 char          *test_naive_dict_describe (TestNaiveDict *self);
 
+/* An operation as it was seen: done between `begin` and `end`, by a clock that counts these. */
+typedef struct {
+  TestDictOp op;
+  char *said;
+  guint begin;
+  guint end;
+} TestDictEvent;
+
+/* Whether there is an order of them, as steps each at one moment of its time, in which a naive dict says the same;
+ * the dict was empty. At most 31. */
+gboolean test_dict_is_linearizable (const TestDictEvent *events,
+                                    guint                n_events);
+/* Pairs of them. */
+guint    test_dict_count_overlaps  (const TestDictEvent *events,
+                                    guint                n_events);
+void     test_dict_print_events    (const TestDictEvent *events,
+                                    guint                n_events);
+
 G_END_DECLS
