@@ -8,8 +8,8 @@
 
 #include "test-wire-util.h"
 
-#define N_RANDOM 4000
-#define N_MUTATED 40000
+#define N_RANDOM 3000
+#define N_MUTATED 12000
 
 static const CfutWireType all_types[] = {
   CFUT_WIRE_HELLO, CFUT_WIRE_STARTED, CFUT_WIRE_RESULT, CFUT_WIRE_ERROR, CFUT_WIRE_PROGRESS,
@@ -69,7 +69,7 @@ random_value (GRand *rand,
       return g_variant_new ("()");
     case 8:
       {
-        gsize n = g_rand_int_range (rand, 0, 3) == 0 ? g_rand_int_range (rand, 0, 70000)
+        gsize n = g_rand_int_range (rand, 0, 30) == 0 ? g_rand_int_range (rand, 0, 70000)
                                                     : g_rand_int_range (rand, 0, 300);
 
         return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, g_malloc0 (n), n, TRUE, g_free,
