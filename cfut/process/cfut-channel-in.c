@@ -14,8 +14,8 @@
  * 1. Between two reads the buffer begins with the start of a frame, at a multiple of 8.
  * 2. A block grows with what has come, not with what was announced.
  * 3. Between two reads there are descriptors only if there is a part of a frame, and no more than
- *    a frame can have. (A system's read never crosses what came with descriptors, and a sender sends
- *    them with the first byte of their frame.)
+ *    a frame can have. (A read never crosses what came with descriptors, and a sender sends them
+ *    with the first byte of their frame.)
  * 4. After an error or the end nothing is read any more.
  * Not here: what the frames mean, but for those about payloads. */
 
@@ -75,7 +75,8 @@ take_fds (CfutChannel   *self,
         set_bad (self, "too many descriptors came at once");
       else
         g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES,
-                             _("A descriptor from another process was lost: too many files are open"));
+                             _("A descriptor from another process was lost: "
+                               "too many files are open"));
       return FALSE;
     }
 

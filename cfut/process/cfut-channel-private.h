@@ -49,9 +49,9 @@ typedef struct {
   void (*batch)  (CfutChannel  *channel,
                   gpointer      data);
   /* Once, always, after the last frame. @error: NULL: the other side hung up between two frames;
-   * G_IO_ERROR_CONNECTION_CLOSED: within one; G_IO_ERROR_INVALID_DATA: it broke the protocol, and why;
-   * G_IO_ERROR_CLOSED: cfut_channel_close (); else: reading failed. The descriptors are closed,
-   * or are about to be, by who is writing. */
+   * G_IO_ERROR_CONNECTION_CLOSED: within one; G_IO_ERROR_INVALID_DATA: it broke the protocol, and
+   * why; G_IO_ERROR_CLOSED: cfut_channel_close (); else: reading failed. The descriptors are
+   * closed, or are about to be, by who is writing. */
   void (*closed) (CfutChannel  *channel,
                   const GError *error,
                   gpointer      data);
@@ -65,7 +65,8 @@ typedef enum {
 } CfutReceived;
 
 /* (transfer full). @self's descriptors: owned, may be the same, O_CLOEXEC is set. @side: whose end
- * this is. Not BLOCKING: pipes are made non-blocking; sockets never are, nor anything with BLOCKING. */
+ * this is. Not BLOCKING: pipes are made non-blocking; sockets never are, nor anything with
+ * BLOCKING. */
 CfutChannel *cfut_channel_new        (int                      read_fd,
                                       int                      write_fd,
                                       CfutWireSide             side,
@@ -74,8 +75,8 @@ CfutChannel *cfut_channel_ref        (CfutChannel             *self);
 /* The last one of a channel that was never started closes it. A started one holds itself until
  * `closed`. */
 void         cfut_channel_unref      (CfutChannel             *self);
-/* Once, not with BLOCKING. @destroy: after `closed`, on the I/O thread. FALSE: no I/O thread; nothing
- * was done, @data is the caller's. */
+/* Once, not with BLOCKING. @destroy: after `closed`, on the I/O thread. FALSE: no I/O thread;
+ * nothing was done, @data is the caller's. */
 gboolean     cfut_channel_start      (CfutChannel             *self,
                                       const CfutChannelEvents *events,
                                       gpointer                 data,
@@ -85,14 +86,14 @@ gboolean     cfut_channel_start      (CfutChannel             *self,
 /* Any thread. Encodes the frame and puts it behind the others, without sending. @fds: (nullable):
  * duplicated, at most CFUT_WIRE_MAX_FDS. FALSE: nothing was queued: as cfut_wire_encode (), and
  * G_IO_ERROR_NOT_SUPPORTED: descriptors cannot be passed here; G_IO_ERROR_TOO_MANY_OPEN_FILES,
- * G_IO_ERROR_NO_SPACE: no descriptor, no memory; G_IO_ERROR_BROKEN_PIPE: the other side reads no more, or
- * the channel is closed. */
+ * G_IO_ERROR_NO_SPACE: no descriptor, no memory; G_IO_ERROR_BROKEN_PIPE: the other side reads no
+ * more, or the channel is closed. */
 gboolean     cfut_channel_queue      (CfutChannel             *self,
                                       const CfutWireOut       *frame,
                                       GUnixFDList             *fds,
                                       GError                 **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Any thread. Writes what is queued: what can be written at once by this thread, unless another is at
- * it, who takes it along; the remainder by the I/O thread. With BLOCKING it blocks until all is
+/* Any thread. Writes what is queued: what can be written at once by this thread, unless another is
+ * at it, who takes it along; the remainder by the I/O thread. With BLOCKING it blocks until all is
  * written. */
 void         cfut_channel_flush      (CfutChannel             *self);
 /* Both. */
@@ -103,8 +104,8 @@ gboolean     cfut_channel_send       (CfutChannel             *self,
 /* Any thread. What the other side's system has not taken yet, in bytes; a hint. */
 gsize        cfut_channel_get_n_queued (CfutChannel           *self);
 
-/* BLOCKING. Fills in @frame (valid until cfut_frame_clear (), and the next receive at the latest). Does
- * not flush. @timeout_usec: negative: no limit; 0: what is there already. */
+/* BLOCKING. Fills in @frame (valid until cfut_frame_clear (), and the next receive at the latest).
+ * Does not flush. @timeout_usec: negative: no limit; 0: what is there already. */
 CfutReceived cfut_channel_receive    (CfutChannel             *self,
                                       CfutFrame               *frame,
                                       gint64                   timeout_usec,
@@ -119,14 +120,14 @@ void         cfut_channel_hang_up    (CfutChannel             *self);
  * receive that blocks elsewhere is not woken. */
 void         cfut_channel_close      (CfutChannel             *self);
 
-/* (transfer full): the value with its payloads, no `ay` of which is copied; not floating. NULL without
- * an error: there is none. NULL with one: there was no memory for a payload. Any thread, once or
- * more. */
+/* (transfer full): the value with its payloads, no `ay` of which is copied; not floating. NULL
+ * without an error: there is none. NULL with one: there was no memory for a payload. Any thread,
+ * once or more. */
 GVariant    *cfut_frame_dup_value    (const CfutFrame         *frame,
                                       GError                 **error);
 /* (transfer full) (nullable): its descriptors, which `h` in the value are indices of. Once. */
 GUnixFDList *cfut_frame_steal_fds    (CfutFrame               *frame);
-/* (transfer full): everything of @frame, which is then empty, in one that cfut_frame_free () frees. */
+/* (transfer full): everything of @frame, which is then empty, in one for cfut_frame_free (). */
 CfutFrame   *cfut_frame_keep         (CfutFrame               *frame);
 void         cfut_frame_clear        (CfutFrame               *frame);
 void         cfut_frame_free         (CfutFrame               *frame);

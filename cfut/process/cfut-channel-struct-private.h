@@ -104,7 +104,7 @@ gboolean cfut_channel_next         (CfutChannel *self,
 void     cfut_channel_check_end    (CfutChannel *self);
 void     cfut_channel_clear_in     (CfutChannel *self);
 
-/* Everything of a frame but what it is told here. @raw: its bytes; @block: (transfer full) (nullable):
+/* Everything of a frame but what was decoded. @raw: its bytes; @block: (transfer full) (nullable):
  * the same, if they are its own. */
 void     cfut_frame_init           (CfutFrame    *frame,
                                     const guint8 *raw,

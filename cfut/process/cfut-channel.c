@@ -152,7 +152,8 @@ finish (CfutChannel *self)
   if (self->is_closing)
     {
       g_clear_error (&self->error);
-      g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The connection was closed"));
+      g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                           _("The connection was closed"));
     }
   self->is_closed = TRUE;
   /* Who still writes sees that, and closes. */

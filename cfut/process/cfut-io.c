@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The process's I/O thread: one main loop for all pipes and sockets of workers and commands, so that
- * a busy or missing main loop of the program's delays none of them.
+/* The process's I/O thread: one main loop for all pipes and sockets of workers and commands, so
+ * that a busy or missing main loop of the program's delays none of them.
  *
  * Threads: any.
  * Locks: io_lock, for the start; held over a fork.

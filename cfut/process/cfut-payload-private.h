@@ -46,7 +46,8 @@ void          cfut_payloads_free     (CfutPayloads *self);
 
 /* Any thread. Takes the large `ay` out of @value, as many as there are descriptors for behind the
  * @first_fd that are taken. FALSE: there is no memory
- * or descriptor for it (G_IO_ERROR_NO_SPACE, G_IO_ERROR_TOO_MANY_OPEN_FILES), and nothing happened. */
+ * or descriptor for it (G_IO_ERROR_NO_SPACE, G_IO_ERROR_TOO_MANY_OPEN_FILES), and nothing
+ * happened. */
 gboolean      cfut_payloads_pack     (CfutPayloads *self,
                                       GVariant     *value,
                                       guint         first_fd,
@@ -62,13 +63,13 @@ gboolean      cfut_payloads_released (CfutPayloads *self,
 gboolean      cfut_payloads_forget   (CfutPayloads *self,
                                       guint64       buffer);
 /* The reader. Maps what a frame brought. (transfer full): read-only, never copied; its free
- * gives the buffer back. @fd is -1 after if it was kept, else it stays the caller's. NULL: G_IO_ERROR_INVALID_DATA: a lie; others: no
- * memory. */
+ * gives the buffer back. @fd is -1 after if it was kept, else it stays the caller's. NULL:
+ * G_IO_ERROR_INVALID_DATA: a lie; others: no memory. */
 GBytes       *cfut_payloads_open     (CfutPayloads          *self,
                                       const CfutWirePayload *payload,
                                       int                   *fd,
                                       GError               **error);
-/* (transfer full): @value with the @bytes put into their places. The codec has checked the paths. */
+/* (transfer full): @value with the @bytes in their places. The codec has checked the paths. */
 GVariant     *cfut_payload_put_in    (GVariant              *value,
                                       const CfutWirePayload *payloads,
                                       GBytes * const        *bytes,

@@ -2,15 +2,15 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Any bytes to a frame, to "more", or to why they are no frame. What is true of the codec is said in
- * cfut-wire.c.
+/* Any bytes to a frame, to "more", or to why they are no frame. What is true of the codec is said
+ * in cfut-wire.c.
  *
  * Threads: any.
  * Locks: none.
  * Owns: nothing.
  * Invariants:
  * 1. An offset is compared with what there is before anything is read with it.
- * 2. Numbers are added only after each has been found to be no larger than the bytes that are there.
+ * 2. Numbers are added only after each was found to be no larger than the bytes there are.
  * Not here: whether the descriptors have come (cfut-channel-in.c). */
 
 #define _GNU_SOURCE   /* memrchr () */
@@ -172,7 +172,8 @@ take_body (CfutWireFrame *frame,
       frame->total = cfut_wire_get_u64 (data + 8);
       return NULL;
     case CFUT_WIRE_SHAPE_TEXT:
-      return take_text (data, size, CFUT_WIRE_MAX_MESSAGE, &frame->name) ? NULL : "a text that is none";
+      return take_text (data, size, CFUT_WIRE_MAX_MESSAGE, &frame->name)
+             ? NULL : "a text that is none";
     case CFUT_WIRE_SHAPE_NAMED:
       return take_named (frame, data, size);
     case CFUT_WIRE_SHAPE_VARIANT:
@@ -280,8 +281,8 @@ take_payloads (CfutWireFrame *frame,
   if (!cfut_wire_is_sound (CFUT_WIRE_PAYLOADS_TYPE, strlen (CFUT_WIRE_PAYLOADS_TYPE), data, size))
     return "payloads that are not in normal form";
 
-  little = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (CFUT_WIRE_PAYLOADS_TYPE), data, size,
-                                                        TRUE, NULL, NULL));
+  little = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (CFUT_WIRE_PAYLOADS_TYPE),
+                                                        data, size, TRUE, NULL, NULL));
   array = cfut_wire_swap (little);
   n = g_variant_n_children (array);
   if (n == 0 || n > CFUT_WIRE_MAX_FDS || frame->value == NULL)
@@ -362,12 +363,15 @@ check_header (const guint8 *data,
     return NULL;
   if (!cfut_wire_type_exists (data[4]))
     return "a type that does not exist";
-  if (!(cfut_wire_types[data[4]].by & (from == CFUT_WIRE_WORKER ? CFUT_WIRE_BY_WORKER : CFUT_WIRE_BY_APPLICATION)))
+  if (!(cfut_wire_types[data[4]].by &
+        (from == CFUT_WIRE_WORKER ? CFUT_WIRE_BY_WORKER : CFUT_WIRE_BY_APPLICATION)))
     return "a type that this side does not send";
 
   shape = cfut_wire_types[data[4]].shape;
-  if ((shape == CFUT_WIRE_SHAPE_NONE && size != 0) || (shape == CFUT_WIRE_SHAPE_PROGRESS && size != 16) ||
-      (shape != CFUT_WIRE_SHAPE_NONE && shape != CFUT_WIRE_SHAPE_MAYBE && shape != CFUT_WIRE_SHAPE_OPTIONS && size == 0) ||
+  if ((shape == CFUT_WIRE_SHAPE_NONE && size != 0) ||
+      (shape == CFUT_WIRE_SHAPE_PROGRESS && size != 16) ||
+      (shape != CFUT_WIRE_SHAPE_NONE && shape != CFUT_WIRE_SHAPE_MAYBE &&
+       shape != CFUT_WIRE_SHAPE_OPTIONS && size == 0) ||
       (shape == CFUT_WIRE_SHAPE_TEXT && size > CFUT_WIRE_MAX_MESSAGE + 1) ||
       (shape == CFUT_WIRE_SHAPE_ERROR && size > CFUT_WIRE_MAX_NAME + CFUT_WIRE_MAX_MESSAGE + 16) ||
       (shape == CFUT_WIRE_SHAPE_HELLO && size > 10 + CFUT_WIRE_MAX_NAME + 1))

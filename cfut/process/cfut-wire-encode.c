@@ -56,7 +56,8 @@ body_size (const CfutWireOut *frame,
     case CFUT_WIRE_SHAPE_TEXT:
       return strlen (frame->name) + 1;
     case CFUT_WIRE_SHAPE_NAMED:
-      return cfut_wire_size_with_offsets (CFUT_WIRE_ALIGN (strlen (frame->name) + 1) + variant_size (value), 1);
+      return cfut_wire_size_with_offsets (CFUT_WIRE_ALIGN (strlen (frame->name) + 1) +
+                                          variant_size (value), 1);
     case CFUT_WIRE_SHAPE_VARIANT:
       return variant_size (value);
     case CFUT_WIRE_SHAPE_OPTIONS:
@@ -122,7 +123,7 @@ put_body (const CfutWireOut *frame,
       name_end = strlen (frame->name) + 1;
       memcpy (at, frame->name, name_end);
       put_variant (at + CFUT_WIRE_ALIGN (name_end), value);
-      cfut_wire_set_offset (at + size - cfut_wire_offset_width (size), cfut_wire_offset_width (size), name_end);
+      cfut_wire_set_last_offset (at, size, name_end);
       break;
     case CFUT_WIRE_SHAPE_VARIANT:
       put_variant (at, value);
@@ -157,7 +158,7 @@ build_payloads (const CfutWirePayload *payloads,
   return cfut_wire_swap (array);
 }
 
-/* (transfer full): what is laid down of @frame's value; NULL: the other side could not accept it. */
+/* (transfer full): what is laid down of a value; NULL: the other side could not accept it. */
 static GVariant *
 sound_value (GVariant *given,
              GError  **error)
@@ -168,7 +169,8 @@ sound_value (GVariant *given,
 
   /* Only variants in variants can be too deep, or what nearly is so by its type. */
   if ((strchr (type, 'v') != NULL || strlen (type) > 64) &&
-      !cfut_wire_is_sound (type, strlen (type), g_variant_get_data (value), g_variant_get_size (value)))
+      !cfut_wire_is_sound (type, strlen (type), g_variant_get_data (value),
+                           g_variant_get_size (value)))
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
                            _("The value is nested too deeply to be sent to another process"));
@@ -254,7 +256,8 @@ append_frame (const CfutWireOut *frame,
   if (frame->n_payloads > 0)
     {
       payloads = build_payloads (frame->payloads, frame->n_payloads);
-      size = cfut_wire_size_with_offsets (CFUT_WIRE_ALIGN (inner) + g_variant_get_size (payloads), 1);
+      size = cfut_wire_size_with_offsets (CFUT_WIRE_ALIGN (inner) +
+                                          g_variant_get_size (payloads), 1);
     }
   if (size > max_body)
     {
@@ -281,8 +284,9 @@ append_frame (const CfutWireOut *frame,
   put_body (frame, &value, at, inner);
   if (payloads != NULL)
     {
-      memcpy (at + CFUT_WIRE_ALIGN (inner), g_variant_get_data (payloads), g_variant_get_size (payloads));
-      cfut_wire_set_offset (at + size - cfut_wire_offset_width (size), cfut_wire_offset_width (size), inner);
+      memcpy (at + CFUT_WIRE_ALIGN (inner), g_variant_get_data (payloads),
+              g_variant_get_size (payloads));
+      cfut_wire_set_last_offset (at, size, inner);
     }
 
   return TRUE;
@@ -302,9 +306,11 @@ cfut_wire_encode (const CfutWireOut *given,
 
   g_assert (cfut_wire_type_exists (frame.type));
   g_assert (frame.n_fds <= CFUT_WIRE_MAX_FDS && frame.n_payloads <= CFUT_WIRE_MAX_FDS);
-  g_assert ((frame.n_fds == 0 && frame.n_payloads == 0) || cfut_wire_shapes[shape].payloads_type != NULL);
+  g_assert ((frame.n_fds == 0 && frame.n_payloads == 0) ||
+            cfut_wire_shapes[shape].payloads_type != NULL);
 
-  if ((shape == CFUT_WIRE_SHAPE_NAMED || shape == CFUT_WIRE_SHAPE_HELLO) && !check_name (&frame, error))
+  if ((shape == CFUT_WIRE_SHAPE_NAMED || shape == CFUT_WIRE_SHAPE_HELLO) &&
+      !check_name (&frame, error))
     return FALSE;
 
   if (shape == CFUT_WIRE_SHAPE_TEXT)

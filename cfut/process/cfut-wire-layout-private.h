@@ -37,7 +37,8 @@ typedef struct {
 
 enum {
   CFUT_WIRE_BY_WORKER = 1 << 0,
-  CFUT_WIRE_BY_APPLICATION = 1 << 1
+  CFUT_WIRE_BY_APPLICATION = 1 << 1,
+  CFUT_WIRE_BY_BOTH = CFUT_WIRE_BY_WORKER | CFUT_WIRE_BY_APPLICATION
 };
 
 typedef struct {
@@ -116,7 +117,7 @@ cfut_wire_size_with_offsets (gsize size,
 {
   guint width = 1;
 
-  while (size + n * width > (width == 8 ? G_MAXUINT64 : (G_GUINT64_CONSTANT (1) << (8 * width)) - 1))
+  while (width < 8 && size + n * width > (G_GUINT64_CONSTANT (1) << (8 * width)) - 1)
     width *= 2;
 
   return size + n * width;
@@ -142,12 +143,24 @@ cfut_wire_set_offset (guint8 *data,
   memcpy (data, &le, width);
 }
 
+/* The only one, or that of the first item. */
+static inline void
+cfut_wire_set_last_offset (guint8 *data,
+                           gsize   size,
+                           gsize   n)
+{
+  guint width = cfut_wire_offset_width (size);
+
+  cfut_wire_set_offset (data + size - width, width, n);
+}
+
 /* A GVariant `s` of @size bytes with its NUL. */
 static inline gboolean
 cfut_wire_is_text (const guint8 *data,
                    gsize         size)
 {
-  return size > 0 && data[size - 1] == 0 && g_utf8_validate_len ((const char *) data, size - 1, NULL);
+  return size > 0 && data[size - 1] == 0 &&
+         g_utf8_validate_len ((const char *) data, size - 1, NULL);
 }
 
 G_END_DECLS

@@ -35,20 +35,20 @@ typedef enum {
   CFUT_WIRE_MESSAGE,          /* s */
   CFUT_WIRE_DICT,             /* (sv): the dict's name, the operation; the id is the operation's */
   CFUT_WIRE_PONG,             /* -: the id is the ping's */
-  CFUT_WIRE_RETURNED,         /* -: the answer to TAKE_BACK; the id is that of the call that was started
-                               * last, 0 if none was: those between the two will never be started */
+  CFUT_WIRE_RETURNED,         /* -: the answer to TAKE_BACK; the id is that of the call that was
+                               * started last, 0: none; those between the two never will be */
   /* from the application */
   CFUT_WIRE_SETUP = 32,       /* a{sv}: options; the first frame */
   CFUT_WIRE_CALL,             /* (sv): function, arguments */
   CFUT_WIRE_CANCEL,           /* - */
   CFUT_WIRE_PAUSE,            /* - */
   CFUT_WIRE_RESUME,           /* - */
-  CFUT_WIRE_TAKE_BACK,        /* -: start none of the calls up to this id that have not started yet */
+  CFUT_WIRE_TAKE_BACK,        /* -: start none of the calls up to this id that have not begun */
   CFUT_WIRE_DICT_REPLY,       /* v: the id is the operation's */
   CFUT_WIRE_PING,             /* - */
   CFUT_WIRE_STOP,             /* -: finish the calls that came before this, then exit */
   /* from both; a channel keeps these to itself */
-  CFUT_WIRE_RELEASE = 64,     /* -: the receiver of the payload buffer with this id is done with it */
+  CFUT_WIRE_RELEASE = 64,     /* -: the receiver of the payload buffer of this id is done with it */
   CFUT_WIRE_FORGET            /* -: the payload buffer with this id is used no more */
 } CfutWireType;
 
@@ -60,7 +60,7 @@ typedef enum {
 
 /* With PAYLOAD the body's type is (Ta(auyutt)), where T is the frame's: each item is an `ay` of the
  * value that is empty in the body, as its bytes travel beside it: the way to it through the
- * value's containers, a CfutWirePayloadKind, and the numbers of a descriptor, a buffer, its bytes. */
+ * value's containers, a CfutWirePayloadKind, the numbers of a descriptor, a buffer, its bytes. */
 typedef enum {
   CFUT_WIRE_FLAG_PAYLOAD = 1 << 0
 } CfutWireFlags;
@@ -84,8 +84,8 @@ typedef struct {
 typedef struct {
   CfutWireType type;
   guint64 id;
-  const char *name;         /* CALL: the function; DICT: the dict; MESSAGE: the text; HELLO: the cookie */
-  GVariant *value;          /* CALL, RESULT (nullable), DICT, DICT_REPLY; SETUP: an a{sv}. Not floating */
+  const char *name;         /* CALL: function; DICT: the dict's; MESSAGE: text; HELLO: cookie */
+  GVariant *value;          /* CALL, RESULT (nullable), DICT, DICT_REPLY; SETUP: a{sv}. Sunk */
   const char *domain;       /* ERROR: of the GError */
   int code;
   const char *message;
@@ -137,8 +137,9 @@ typedef enum {
 /* All of them: any thread, no I/O, no lock. */
 
 /* Appends the frame to @out, whose length is and stays a multiple of 8. FALSE: nothing was
- * appended. G_IO_ERROR_MESSAGE_TOO_LARGE: the body is over @max_body; G_IO_ERROR_INVALID_ARGUMENT: a
- * name is not as it must be. What is in @frame but in its value is the caller's to have right. */
+ * appended. G_IO_ERROR_MESSAGE_TOO_LARGE: the body is over @max_body; G_IO_ERROR_INVALID_ARGUMENT:
+ * a name is not as it must be, a value too deep. What else is in @frame is the caller's to have
+ * right. */
 gboolean       cfut_wire_encode        (const CfutWireOut *frame,
                                         gsize              max_body,
                                         GByteArray        *out,
@@ -147,8 +148,8 @@ gboolean       cfut_wire_encode        (const CfutWireOut *frame,
  * little for that. It says nothing of whether it is one. */
 gsize          cfut_wire_peek_size     (const guint8      *data,
                                         gsize              size);
-/* @data is aligned to 8. @from: whose frames these are. With CFUT_WIRE_FRAME, @consumed says how many
- * bytes it took. A bad one is found as soon as its first bytes tell. */
+/* @data is aligned to 8. @from: whose frames these are. With CFUT_WIRE_FRAME, @consumed says how
+ * many bytes it took. A bad one is found as soon as its first bytes tell. */
 CfutWireAnswer cfut_wire_decode        (const guint8      *data,
                                         gsize              size,
                                         CfutWireSide       from,

@@ -53,8 +53,8 @@ const CfutWireTypeInfo cfut_wire_types[CFUT_WIRE_N_TYPES] = {
   [CFUT_WIRE_DICT_REPLY] = { "DICT_REPLY", CFUT_WIRE_SHAPE_VARIANT, CFUT_WIRE_BY_APPLICATION },
   [CFUT_WIRE_PING] = { "PING", CFUT_WIRE_SHAPE_NONE, CFUT_WIRE_BY_APPLICATION },
   [CFUT_WIRE_STOP] = { "STOP", CFUT_WIRE_SHAPE_NONE, CFUT_WIRE_BY_APPLICATION },
-  [CFUT_WIRE_RELEASE] = { "RELEASE", CFUT_WIRE_SHAPE_NONE, CFUT_WIRE_BY_WORKER | CFUT_WIRE_BY_APPLICATION },
-  [CFUT_WIRE_FORGET] = { "FORGET", CFUT_WIRE_SHAPE_NONE, CFUT_WIRE_BY_WORKER | CFUT_WIRE_BY_APPLICATION },
+  [CFUT_WIRE_RELEASE] = { "RELEASE", CFUT_WIRE_SHAPE_NONE, CFUT_WIRE_BY_BOTH },
+  [CFUT_WIRE_FORGET] = { "FORGET", CFUT_WIRE_SHAPE_NONE, CFUT_WIRE_BY_BOTH },
 };
 
 const char *
@@ -105,8 +105,8 @@ cfut_wire_is_sound (const char   *type,
   else if (type_length == 2 && type[0] == '(')
     return size == 1 && data[0] == 0;
 
-  value = g_variant_ref_sink (g_variant_new_from_data ((const GVariantType *) type, data, size, FALSE,
-                                                       NULL, NULL));
+  value = g_variant_ref_sink (g_variant_new_from_data ((const GVariantType *) type, data, size,
+                                                       FALSE, NULL, NULL));
   return g_variant_is_normal_form (value);
 }
 
