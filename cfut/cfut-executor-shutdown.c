@@ -183,7 +183,10 @@ cfut_executor_shutdown_async (CfutExecutor        *self,
  *
  * Ends [method@Cfut.Executor.shutdown_async].
  *
- * Returns: %FALSE if the wait ended first, with %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
+ * Errors: %G_IO_ERROR_TIMED_OUT, with a message like that of [method@Cfut.Executor.shutdown], and
+ * %G_IO_ERROR_CANCELLED.
+ *
+ * Returns: %FALSE if the wait ended first
  *
  * Since: 1.0
  */
@@ -196,7 +199,12 @@ cfut_executor_shutdown_finish (CfutExecutor  *self,
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  return g_task_propagate_boolean (G_TASK (result), error);
+  if (g_task_propagate_boolean (G_TASK (result), error))
+    return TRUE;
+
+  if (error != NULL && g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    executor_name_stragglers (self, error);
+  return FALSE;
 }
 
 /**

@@ -83,6 +83,51 @@ test_shutdown_names_few (void)
   test_gate_clear (&gate);
 }
 
+static void
+keep_shutdown_error (GObject      *source,
+                     GAsyncResult *result,
+                     gpointer      error)
+{
+  g_assert_false (cfut_executor_shutdown_finish (CFUT_EXECUTOR (source), result, error));
+}
+
+/* The asynchronous form names them as the blocking one does, and looks when its time is up; one
+ * that is cancelled says just that. */
+static void
+test_shutdown_async_names_stragglers (void)
+{
+  g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (2);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) blocking = NULL;
+  g_autoptr (GError) limited = NULL;
+  g_autoptr (GError) cancelled = NULL;
+  g_autoptr (CfutFuture) one = NULL;
+  g_autoptr (CfutFuture) two = NULL;
+  TestGate gate;
+
+  test_gate_init (&gate);
+  one = submit_named (executor, "upload", &gate);
+  two = submit_named (executor, "checksum", &gate);
+  test_gate_wait_arrived (&gate, 2);
+  g_assert_false (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, 0, &blocking));
+  cfut_executor_shutdown_async (executor, CFUT_SHUTDOWN_DEFAULT, 1000, NULL, keep_shutdown_error,
+                                &limited);
+  cfut_executor_shutdown_async (executor, CFUT_SHUTDOWN_DEFAULT, -1, cancellable,
+                                keep_shutdown_error, &cancelled);
+  test_iterate_until (NULL, limited != NULL);
+  g_assert_error (limited, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_assert_nonnull (strstr (limited->message, "upload"));
+  g_assert_cmpstr (limited->message, ==, blocking->message);
+
+  g_cancellable_cancel (cancellable);
+  test_iterate_until (NULL, cancelled != NULL);
+  g_assert_error (cancelled, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_null (strstr (cancelled->message, "upload"));
+  test_gate_open (&gate);
+  g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, NULL));
+  test_gate_clear (&gate);
+}
+
 /* --- nothing slips through --- */
 
 typedef struct {
@@ -205,6 +250,7 @@ main (int   argc,
 
   g_test_add_func ("/cfut/shutdown/names-stragglers", test_shutdown_names_stragglers);
   g_test_add_func ("/cfut/shutdown/names-few", test_shutdown_names_few);
+  g_test_add_func ("/cfut/shutdown/async-names-stragglers", test_shutdown_async_names_stragglers);
   g_test_add_func ("/cfut/shutdown/5-lets-nothing-slip-through",
                    test_shutdown_lets_nothing_slip_through);
   g_test_add_func ("/cfut/shutdown/5-against-set-priority", test_shutdown_against_set_priority);
