@@ -175,6 +175,52 @@ async_room_make_source (AsyncRoom    *self,
   return source;
 }
 
+void
+cfut_executor_wait_room_async (CfutExecutor        *self,
+                               guint64              bytes,
+                               gint64               deadline_usec,
+                               GCancellable        *cancellable,
+                               GAsyncReadyCallback  callback,
+                               gpointer             user_data)
+{
+  CfutRoom *room;
+  GMainContext *context;
+  AsyncRoom *wait;
+
+  if (cfut_is_forked_child ())
+    {
+      g_task_report_error (self, callback, user_data, cfut_executor_wait_room_async,
+                           cfut_fork_error ());
+      return;
+    }
+
+  room = cfut_executor_get_room (self, TRUE);
+  wait = g_new0 (AsyncRoom, 1);
+  g_atomic_ref_count_init (&wait->ref_count);
+  wait->wait.bytes = bytes;
+  wait->wait.end = async_room_end;
+  wait->item.klass = &async_room_item_class;
+  wait->room = cfut_room_ref (room);
+  wait->owner = cfut_owner_ref (cfut_owner_get_current ());
+  wait->task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (wait->task, cfut_executor_wait_room_async);
+  g_task_set_check_cancellable (wait->task, FALSE);
+  wait->source = async_room_make_source (wait, deadline_usec, cancellable);
+  context = g_main_context_ref (g_task_get_context (wait->task));
+
+  g_atomic_ref_count_inc (&wait->ref_count);
+  if (cfut_room_add (room, &wait->wait) != CFUT_ROOM_WAITING)
+    cfut_owner_push (wait->owner, &wait->item);
+
+  /* The wait may end on another thread while it is being set up. */
+  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
+  if (wait->source != NULL)
+    g_source_attach (wait->source, context);
+  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
+  async_room_unref (wait);
+  g_main_context_unref (context);
+}
+
 /**
  * cfut_executor_set_max_pending: (set-property max-pending)
  * @self: an executor
@@ -361,46 +407,11 @@ cfut_executor_wait_ready_async (CfutExecutor        *self,
                                 GAsyncReadyCallback  callback,
                                 gpointer             user_data)
 {
-  CfutRoom *room;
-  GMainContext *context;
-  AsyncRoom *wait;
-
   g_return_if_fail (CFUT_IS_EXECUTOR (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  if (cfut_is_forked_child ())
-    {
-      g_task_report_error (self, callback, user_data, cfut_executor_wait_ready_async,
-                           cfut_fork_error ());
-      return;
-    }
-
-  room = cfut_executor_get_room (self, TRUE);
-  wait = g_new0 (AsyncRoom, 1);
-  g_atomic_ref_count_init (&wait->ref_count);
-  wait->wait.bytes = 1;
-  wait->wait.end = async_room_end;
-  wait->item.klass = &async_room_item_class;
-  wait->room = cfut_room_ref (room);
-  wait->owner = cfut_owner_ref (cfut_owner_get_current ());
-  wait->task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (wait->task, cfut_executor_wait_ready_async);
-  g_task_set_check_cancellable (wait->task, FALSE);
-  wait->source = async_room_make_source (wait, cfut_deadline_from_timeout (timeout_usec),
-                                         cancellable);
-  context = g_main_context_ref (g_task_get_context (wait->task));
-
-  g_atomic_ref_count_inc (&wait->ref_count);
-  if (cfut_room_add (room, &wait->wait) != CFUT_ROOM_WAITING)
-    cfut_owner_push (wait->owner, &wait->item);
-
-  /* The wait may end on another thread while it is being set up. */
-  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
-  if (wait->source != NULL)
-    g_source_attach (wait->source, context);
-  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
-  async_room_unref (wait);
-  g_main_context_unref (context);
+  cfut_executor_wait_room_async (self, 1, cfut_deadline_from_timeout (timeout_usec), cancellable,
+                                 callback, user_data);
 }
 
 /**

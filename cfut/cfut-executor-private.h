@@ -76,5 +76,32 @@ gboolean  cfut_executor_block_for_room (CfutExecutor     *self,
                                         GCancellable     *cancellable,
                                         CfutRoomOutcome  *outcome,
                                         GError          **error);
+/* cfut_executor_wait_ready_async for so many bytes, with its finish. */
+void      cfut_executor_wait_room_async (CfutExecutor        *self,
+                                         guint64              bytes,
+                                         gint64               deadline_usec,
+                                         GCancellable        *cancellable,
+                                         GAsyncReadyCallback  callback,
+                                         gpointer             user_data);
+/* Sooner or later there is room. FALSE: the task is settled instead. */
+gboolean  cfut_executor_enter          (CfutExecutor     *self,
+                                        CfutTask         *task,
+                                        CfutRequest      *request);
+CfutFuture *cfut_executor_refuse_forked (CfutTaskFunc     func,
+                                         gpointer         user_data,
+                                         GDestroyNotify   destroy);
+
+/* cfut_executor_submit_full in two steps, for who can't wait for room for as long as it takes.
+ * FALSE: there was none in time, nothing has changed, and it may be called again. */
+CfutTask *cfut_executor_prepare         (CfutExecutor    *self,
+                                         CfutRequest     *request,
+                                         CfutTaskFunc     func,
+                                         gpointer         user_data,
+                                         GDestroyNotify   destroy);
+gboolean  cfut_executor_submit_prepared (CfutExecutor    *self,
+                                         CfutTask        *task,
+                                         CfutRequest     *request,
+                                         gint64           deadline_usec,
+                                         GCancellable    *cancellable);
 
 G_END_DECLS

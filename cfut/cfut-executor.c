@@ -13,8 +13,8 @@
  *    data released on the owner's context as ever.
  * 2. An executor that is dropped finishes what it took; nothing here waits for that.
  * Not here: the engine of derived executors (cfut-executor-log.c), their end and that of others
- * (cfut-executor-shutdown.c), counts (cfut-executor-counts.c), limits (cfut-executor-limits.c);
- * threads, queues. */
+ * (cfut-executor-shutdown.c), counts (cfut-executor-counts.c), limits (cfut-executor-limits.c) and
+ * what they mean for a submission (cfut-executor-enter.c); threads, queues. */
 
 #include <glib/gi18n-lib.h>
 
@@ -180,31 +180,6 @@ cfut_executor_note_paused (CfutExecutor *self)
 
   if (engine->paused != NULL)
     engine->paused (self);
-}
-
-gboolean
-cfut_executor_block_for_room (CfutExecutor     *self,
-                              CfutRoom         *room,
-                              guint64           bytes,
-                              gboolean          enters,
-                              gint64            deadline_usec,
-                              GCancellable     *cancellable,
-                              CfutRoomOutcome  *outcome,
-                              GError          **error)
-{
-  gboolean own = executor_get (self)->engine->runs_here (self);
-
-  if (own && !cfut_pool_begin_wait_own (NULL))
-    {
-      g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
-                           _("No thread of the executor would be left to make room in its queue"));
-      return FALSE;
-    }
-  *outcome = cfut_room_block (room, bytes, enters, deadline_usec, cancellable);
-  if (own)
-    cfut_pool_end_wait_own ();
-
-  return TRUE;
 }
 
 /* What it took is still run: nobody is left who could resume it. */
@@ -427,119 +402,6 @@ cfut_executor_init (CfutExecutor *self)
   priv->log = cfut_work_log_new ();
 }
 
-/* In a forked child: no queue and no thread is touched. */
-static CfutFuture *
-executor_refuse_forked (CfutTaskFunc    func,
-                        gpointer        user_data,
-                        GDestroyNotify  destroy)
-{
-  CfutTask *task = cfut_task_new (func, user_data, destroy);
-
-  cfut_future_reject_pending (CFUT_FUTURE (task), cfut_fork_error ());
-  return CFUT_FUTURE (task);
-}
-
-/* Ends the wait of a submission when its future settles first: by its deadline, its cancellable,
- * its group. */
-typedef struct {
-  CfutNode node;
-  gatomicrefcount ref_count;
-  GCancellable *ended;
-} EnterWatch;
-
-static void
-enter_watch_unref (EnterWatch *self)
-{
-  if (!g_atomic_ref_count_dec (&self->ref_count))
-    return;
-
-  g_object_unref (self->ended);
-  g_free (self);
-}
-
-static void
-enter_watch_settled (CfutNode   *node,
-                     CfutFuture *future,
-                     CfutState   state)
-{
-  EnterWatch *self = (EnterWatch *) node;
-
-  g_cancellable_cancel (self->ended);
-  enter_watch_unref (self);
-}
-
-static const CfutNodeClass enter_watch_class = {
-  .kind = CFUT_NODE_INTERNAL,
-  .settled = enter_watch_settled,
-};
-
-static CfutRoomOutcome
-executor_wait_to_enter (CfutExecutor  *self,
-                        CfutRoom      *room,
-                        CfutFuture    *future,
-                        guint64        size,
-                        GError       **error)
-{
-  CfutRoomOutcome outcome = CFUT_ROOM_CANCELLED;
-  EnterWatch *watch = g_new0 (EnterWatch, 1);
-
-  /* One reference is ours, one the node's. */
-  watch->node.klass = &enter_watch_class;
-  watch->ended = g_cancellable_new ();
-  g_atomic_ref_count_init (&watch->ref_count);
-  g_atomic_ref_count_inc (&watch->ref_count);
-
-  if (!cfut_future_add_node (future, &watch->node))
-    {
-      enter_watch_unref (watch);
-    }
-  else
-    {
-      cfut_executor_block_for_room (self, room, size, TRUE, CFUT_NO_DEADLINE, watch->ended, &outcome,
-                                    error);
-      if (cfut_future_remove_node (future, &watch->node))
-        enter_watch_unref (watch);
-    }
-  enter_watch_unref (watch);
-
-  return outcome;
-}
-
-/* With a limit on what waits: FALSE if there is no room, and the task is settled by that. */
-static gboolean
-executor_enter (CfutExecutor *self,
-                CfutTask     *task,
-                CfutRequest  *request)
-{
-  CfutFuture *future = CFUT_FUTURE (task);
-  CfutRoom *room = atomic_load_explicit (&executor_get (self)->room, memory_order_acquire);
-  guint64 size = request != NULL ? request->size : 0;
-  gboolean waits = request != NULL && request->when_full == CFUT_WHEN_FULL_BLOCK;
-  gboolean entered;
-  GError *error = NULL;
-
-  if (room == NULL)
-    return TRUE;
-
-  entered = cfut_room_try_enter (room, size);
-  if (!entered && waits)
-    entered = executor_wait_to_enter (self, room, future, size, &error) == CFUT_ROOM_OPEN;
-  else if (!entered)
-    error = g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_QUEUE_FULL,
-                                 _("The executor's queue is full"));
-
-  /* It leaves when it is settled, be it at once. A room that is closed may let in or not: what
-   * counts is why. */
-  if (entered)
-    cfut_task_enter_room (task, room, size);
-  if (error == NULL && cfut_executor_is_shut_down (self))
-    error = cfut_executor_shut_down_error ();
-  if (error != NULL)
-    cfut_future_reject_pending (future, error);
-
-  return !cfut_future_is_settled (future);
-}
-
 /**
  * cfut_executor_submit:
  * @self: an executor
@@ -576,10 +438,10 @@ cfut_executor_submit (CfutExecutor   *self,
   g_return_val_if_fail (func != NULL, NULL);
 
   if (cfut_is_forked_child ())
-    return executor_refuse_forked (func, user_data, destroy);
+    return cfut_executor_refuse_forked (func, user_data, destroy);
 
   task = cfut_task_new (func, user_data, destroy);
-  if (G_LIKELY (executor_get (self)->room == NULL) || executor_enter (self, task, NULL))
+  if (G_LIKELY (executor_get (self)->room == NULL) || cfut_executor_enter (self, task, NULL))
     executor_get (self)->engine->enqueue (self, g_object_ref (task));
   cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
 
@@ -618,7 +480,7 @@ cfut_executor_submit_full (CfutExecutor   *self,
     return cfut_executor_submit (self, func, user_data, destroy);
 
   task = cfut_task_new (func, user_data, destroy);
-  if (cfut_task_apply_request (task, request) && executor_enter (self, task, request))
+  if (cfut_task_apply_request (task, request) && cfut_executor_enter (self, task, request))
     executor_get (self)->engine->enqueue (self, g_object_ref (task));
   cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
 
@@ -656,7 +518,7 @@ cfut_executor_post (CfutExecutor   *self,
   engine = executor_get (self)->engine;
   if (cfut_is_forked_child ())
     {
-      cfut_future_release (executor_refuse_forked (func, user_data, destroy));
+      cfut_future_release (cfut_executor_refuse_forked (func, user_data, destroy));
     }
   else if (engine->post != NULL && executor_get (self)->room == NULL)
     {
@@ -666,7 +528,7 @@ cfut_executor_post (CfutExecutor   *self,
     {
       CfutTask *task = cfut_task_new (func, user_data, destroy);
 
-      if (executor_enter (self, task, NULL))
+      if (cfut_executor_enter (self, task, NULL))
         engine->enqueue (self, g_object_ref (task));
       cfut_future_release (CFUT_FUTURE (task));
     }
