@@ -8,8 +8,8 @@
 
 #include "test-wire-util.h"
 
-#define N_RANDOM 3000
-#define N_MUTATED 12000
+#define N_RANDOM 1000
+#define N_MUTATED 6000
 
 static const CfutWireType all_types[] = {
   CFUT_WIRE_HELLO, CFUT_WIRE_STARTED, CFUT_WIRE_RESULT, CFUT_WIRE_ERROR, CFUT_WIRE_PROGRESS,
