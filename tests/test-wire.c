@@ -46,6 +46,14 @@ random_text (GRand *rand,
 }
 
 static GVariant *
+new_zeros (gsize n)
+{
+  gpointer data = g_malloc0 (n);
+
+  return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, n, TRUE, g_free, data);
+}
+
+static GVariant *
 random_value (GRand *rand,
               guint  depth)
 {
@@ -72,8 +80,7 @@ random_value (GRand *rand,
         gsize n = g_rand_int_range (rand, 0, 30) == 0 ? g_rand_int_range (rand, 0, 70000)
                                                     : g_rand_int_range (rand, 0, 300);
 
-        return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, g_malloc0 (n), n, TRUE, g_free,
-                                        NULL);
+        return new_zeros (n);
       }
     case 9:
       return g_variant_new ("(vs)", random_value (rand, depth - 1), "and");
@@ -386,8 +393,7 @@ test_wire_offsets_of_all_widths (void)
 
           random.out.value = g_variant_ref_sink (
             g_variant_new ("(@ay@ay)", g_variant_new_parsed ("@ay []"),
-                           g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, g_malloc0 (n), n, TRUE,
-                                                    g_free, NULL)));
+                           new_zeros (n)));
           if (kind == 1)
             {
               random.out.payloads = &payload;
