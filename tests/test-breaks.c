@@ -29,6 +29,7 @@
  *  9  A thread without a context of its own, between two iterations of the main thread's loop:
  *     09-no-reaping-between-two-iterations.
  * 10  A context that goes between scheduling and wake-up: /cfut/delivery/2-context-goes-under-fire;
+ *     one that sleeps as something comes: /cfut/interleave/10-pushed-before-the-loop-sleeps;
  *     a loop inside of a callback: /cfut/delivery/3-nested-main-loop.
  * 11  An executor that is finalised on its own worker: 11-dropped-by-its-own-task,
  *     11-freed-by-its-own-worker.

@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Waits whose time is over as they are served, as in test-interleave.c. */
+/* Waits whose time is over as they are served, sleepers and loops that are woken on their way to
+ * sleep, as in test-interleave.c. */
 
 #include "test-interleave-util.h"
 
@@ -164,6 +165,58 @@ test_interleave_fired_before_the_sleep (void)
   test_sem_clear (&self.ready);
 }
 
+typedef struct {
+  CfutPromise *promises[2];
+  TestPlace called;
+} Delivered;
+
+static void
+make_promises (gpointer data)
+{
+  Delivered *self = data;
+
+  for (guint i = 0; i < G_N_ELEMENTS (self->promises); i++)
+    {
+      self->promises[i] = cfut_promise_new ();
+      cfut_future_add_done_callback (cfut_promise_get_future (self->promises[i]),
+                                     CFUT_CALLBACK_DEFAULT, test_place_callback, &self->called,
+                                     NULL);
+    }
+}
+
+static void
+drop_promises (gpointer data)
+{
+  Delivered *self = data;
+
+  for (guint i = 0; i < G_N_ELEMENTS (self->promises); i++)
+    g_object_unref (self->promises[i]);
+}
+
+/* 10. A loop has found nothing more to deliver, and is not counted as asleep yet, when something is
+ * pushed for it: it looks again. */
+static void
+test_interleave_pushed_before_the_loop_sleeps (void)
+{
+  TestLoopThread *loop = test_loop_thread_new ();
+  Delivered self = { .called = { 0 } };
+  TestStop delivered;
+
+  test_loop_thread_call (loop, make_promises, &self);
+  test_stop_at (&delivered, CFUT_POINT_DELIVERED, NULL);
+  cfut_promise_resolve (self.promises[0], NULL);
+  test_stop_wait (&delivered);
+  g_assert_cmpint (test_place_get_n (&self.called), ==, 1);
+  cfut_promise_resolve (self.promises[1], NULL);
+  test_stop_go (&delivered);
+  test_poll_until (test_place_get_n (&self.called) == 2);
+  g_assert_true (self.called.thread == test_loop_thread_get_thread (loop));
+
+  test_loop_thread_call (loop, drop_promises, &self);
+  test_loop_thread_free (loop);
+  test_stop_clear (&delivered);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -174,6 +227,7 @@ main (int   argc,
 #define add(name, func) g_test_add_func ("/cfut/interleave/" name, test_interleave_##func)
   add ("02-fired-before-the-sleep", fired_before_the_sleep);
   add ("05-timed-out-while-served", timed_out_while_served);
+  add ("10-pushed-before-the-loop-sleeps", pushed_before_the_loop_sleeps);
   add ("15-next-timed-out-while-served", next_timed_out_while_served);
 #undef add
 

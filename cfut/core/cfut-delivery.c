@@ -35,6 +35,7 @@
 #include "core/cfut-debug-private.h"
 #include "core/cfut-lock-private.h"
 #include "core/cfut-marks-private.h"
+#include "core/cfut-point-private.h"
 #include "core/cfut-delivery-struct-private.h"
 #include "core/cfut-thread-private.h"
 
@@ -175,6 +176,7 @@ cfut_owner_finish (CfutOwner    *self,
 
   /* Out of the list first: whoever finds scheduled FALSE may put it back at once. */
   delivery_remove_ready (delivery, self);
+  cfut_point (CFUT_POINT_DELIVERED, self);
   atomic_store_explicit (&self->scheduled, FALSE, memory_order_seq_cst);
 
   if (!cfut_queue_is_empty (&self->queue) &&

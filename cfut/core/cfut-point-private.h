@@ -32,6 +32,7 @@ typedef enum {
   CFUT_POINT_DRAINS,         /* a pool: the thieves are kept off, and nothing has been taken */
   CFUT_POINT_CLAIMS,         /* a pool: what runs on a worker is claimed */
   CFUT_POINT_SLEEPS,         /* a waiter: with its mutex, and not asleep */
+  CFUT_POINT_DELIVERED,      /* an owner: nothing is left, and it counts as scheduled */
   CFUT_POINT_CLAIM_WAITS,    /* a pool: a worker waits for its claim to be given back */
   CFUT_POINT_GROUP_SERVES,   /* a group's core: a request has been served, and not been told */
   CFUT_POINT_GROUP_WITHDRAWS, /* a group's core: a wait is over, and its request stands there */
