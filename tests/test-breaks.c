@@ -396,18 +396,20 @@ submit_nested_and_wait (CfutTask  *task,
                  GError   **error)
 {
   Stale *self = data;
+  g_autoptr (CfutFuture) before = NULL;
   g_autoptr (CfutFuture) behind = NULL;
 
   self->waiter = g_thread_self ();
+  before = cfut_executor_submit (self->executor, test_task_nothing, NULL, NULL);
   self->nested = cfut_executor_submit (self->executor, run_in_the_wait, self, NULL);
   test_watch_gone (self->nested, &self->n_gone);
   behind = cfut_executor_submit (self->executor, post_popped, self, NULL);
   return cfut_future_wait (self->nested, -1, NULL, error);
 }
 
-/* 3. What a wait runs itself stays in the queue. While it runs, the other worker comes to it there,
- * as it comes to what was queued behind it, and drops the queue's reference: the run has one of its
- * own, and the waiter still has his. */
+/* 3. What a wait runs itself stays in the queue, where it stands neither first nor last. While it
+ * runs, the other worker comes to it there, as it comes to what was queued behind it, and drops the
+ * queue's reference: the run has one of its own, and the waiter still has his. */
 static void
 test_breaks_popped_while_run_in_a_wait (void)
 {
