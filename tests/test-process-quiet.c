@@ -7,9 +7,11 @@
 
 #include "test-process-util.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,6 +193,43 @@ test_payload (void)
   test_process_executor_end (executor);
 }
 
+/* Without a descriptor left a call fails after some tries, and says so; the next one works again. */
+static void
+test_no_descriptors (void)
+{
+  CfutExecutor *executor = test_process_executor_new (1);
+  g_autoptr (CfutFuture) future = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GArray) fds = g_array_new (FALSE, FALSE, sizeof (int));
+  struct rlimit old;
+  struct rlimit few;
+  int fd;
+
+  /* Its thread, its timers have theirs. */
+  test_process_call_number (executor, "pid");
+  cfut_process_executor_kill_workers (CFUT_PROCESS_EXECUTOR (executor));
+  test_poll_until (cfut_process_executor_get_n_workers (CFUT_PROCESS_EXECUTOR (executor)) == 0);
+
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
+  few = old;
+  few.rlim_cur = 256;
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &few), ==, 0);
+  while ((fd = fcntl (1, F_DUPFD_CLOEXEC, 3)) >= 0)
+    g_array_append_val (fds, fd);
+  future = cfut_executor_call (executor, NULL, "pid", NULL);
+  g_assert_true (cfut_future_wait (future, TEST_DEADLINE_USEC, NULL, NULL));
+  for (guint i = 0; i < fds->len; i++)
+    close (g_array_index (fds, int, i));
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old), ==, 0);
+
+  test_assert_fails (future, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES);
+  error = cfut_future_dup_error (future);
+  g_test_message ("%s", error->message);
+  test_process_call_number (executor, "pid");
+
+  test_process_executor_end (executor);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -204,6 +243,7 @@ main (int    argc,
   g_test_add_data_func ("/cfut/process-quiet/fork-and-drop", "x", test_fork);
   g_test_add_func ("/cfut/process-quiet/too-large", test_too_large);
   g_test_add_func ("/cfut/process-quiet/payload", test_payload);
+  g_test_add_func ("/cfut/process-quiet/no-descriptors", test_no_descriptors);
 
   status = g_test_run ();
   test_process_clear ();

@@ -68,6 +68,29 @@ worker_error_for (CfutCrewWorker *self,
   return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_WORKER_DIED, text);
 }
 
+/* What this process lacks is told as it is, as another try may do. */
+static GError *
+worker_start_error (CfutCrewWorker *self,
+                    const char     *text)
+{
+  GError *error = g_error_new (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN,
+                               /* Translators: a sentence follows */
+                               _("No worker can be started. %s"), text);
+
+  if (self->scarce && g_error_matches (self->why, G_SPAWN_ERROR, G_SPAWN_ERROR_MFILE))
+    {
+      error->domain = G_IO_ERROR;
+      error->code = G_IO_ERROR_TOO_MANY_OPEN_FILES;
+    }
+  else if (self->scarce)
+    {
+      error->domain = self->why->domain;
+      error->code = self->why->code;
+    }
+
+  return error;
+}
+
 static void
 worker_leave_crew_locked (CfutCrewWorker *self)
 {
@@ -104,12 +127,10 @@ cfut_crew_worker_ended (CfutCrewWorker *self)
       cfut_crew_finish_locked (crew, call, FALSE, worker_error_for (self, call, text));
     }
   if (self->pid == 0 && !self->stopped)
-    cfut_crew_start_failed_locked (crew, g_error_new (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN,
-                                                      /* Translators: a sentence follows */
-                                                      _("No worker can be started. %s"), text),
-                                   self->for_good);
+    cfut_crew_start_failed_locked (crew, worker_start_error (self, text), self->for_good,
+                                   self->scarce);
   else if (self->n_done == 0 && !self->stopped)
-    cfut_crew_start_failed_locked (crew, NULL, FALSE);
+    cfut_crew_start_failed_locked (crew, NULL, FALSE, FALSE);
   armed = self->armed_usec != 0 && cfut_timer_disarm (&self->timer);
   cfut_crew_dispatch_locked (crew);
   cfut_crew_leave (crew);

@@ -17,7 +17,8 @@
  * 1. After a worker that ended no call the next is started later, each time twice as late, and one
  *    at a time. The first call that ends makes up for all.
  * 2. The crew breaks when a program cannot be started at all, or several one after the other never
- *    said hello, and nobody is there who did.
+ *    said hello, and nobody is there who did. Where this process is short of something, descriptors or
+ *    memory, what waits fails after some tries, and what comes after that tries again.
  * Not here: what makes a process (cfut-child.c), who needs how many (cfut-crew.c). */
 
 #include <glib/gi18n-lib.h>
@@ -33,6 +34,9 @@
 
 /* So many that never say hello break the crew. */
 #define MAX_MUTE 3
+
+/* So often it is tried to get what this process is short of: for a third of a second. */
+#define MAX_SCARCE 6
 
 #define BACK_OFF_USEC (10 * 1000)
 #define MAX_BACK_OFF_USEC G_USEC_PER_SEC
@@ -204,7 +208,8 @@ static gboolean
 is_for_good (const GError *error)
 {
   return error->domain == G_SPAWN_ERROR && error->code != G_SPAWN_ERROR_FORK &&
-         error->code != G_SPAWN_ERROR_FAILED && error->code != G_SPAWN_ERROR_NOMEM;
+         error->code != G_SPAWN_ERROR_FAILED && error->code != G_SPAWN_ERROR_NOMEM &&
+         error->code != G_SPAWN_ERROR_MFILE;
 }
 
 /* On the I/O thread; takes over a reference. */
@@ -229,6 +234,7 @@ spawn_on_io (gpointer data)
   if (spawned)
     {
       self->n_parts = 3;
+      self->spawned = TRUE;
       if (options.start_timeout_usec >= 0)
         self->start_by_usec = g_get_monotonic_time () + options.start_timeout_usec;
       /* It may have been retired meanwhile. */
@@ -239,6 +245,7 @@ spawn_on_io (gpointer data)
   else if (error != NULL)
     {
       self->for_good = is_for_good (error);
+      self->scarce = !self->for_good;
       self->why = error;
     }
   cfut_crew_leave (self->crew);
@@ -311,18 +318,27 @@ cfut_crew_grow_locked (CfutCrew *self,
 void
 cfut_crew_start_failed_locked (CfutCrew *self,
                                GError   *why,
-                               gboolean  for_good)
+                               gboolean  for_good,
+                               gboolean  scarce)
 {
   gint64 back_off_usec = BACK_OFF_USEC << MIN (self->n_failed, 10);
 
   self->n_failed++;
-  self->n_mute += why != NULL;
+  self->n_mute += why != NULL && !scarce;
   if (!self->timer_armed)
     self->start_at_usec = g_get_monotonic_time () + MIN (back_off_usec, MAX_BACK_OFF_USEC);
   if (why != NULL && self->n_alive == self->n_starting && (for_good || self->n_mute >= MAX_MUTE))
-    cfut_crew_break_locked (self, why);
-  else
-    g_clear_error (&why);
+    {
+      cfut_crew_break_locked (self, why);
+      return;
+    }
+
+  if (scarce && self->n_alive == self->n_starting && self->n_failed >= MAX_SCARCE)
+    {
+      self->n_failed = 0;
+      cfut_crew_reject_locked (self, why);
+    }
+  g_clear_error (&why);
 }
 
 /* It is ready, unless it speaks of something else. */

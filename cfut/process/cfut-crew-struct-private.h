@@ -106,10 +106,12 @@ struct _CfutCrewWorker {
   guint64 n_done;           /* calls that it has ended */
   guint64 taking_back;      /* up to this id; 0: no answer is awaited */
   guint n_parts;            /* child and channels that have not come to their end */
+  gboolean spawned;         /* child and channels are there */
   gboolean exited;
   gboolean lost_control;    /* that channel ended before there was a hello */
   gboolean stopped;         /* it is ended by signals of ours */
   gboolean for_good;        /* the next one would fail as well */
+  gboolean scarce;          /* this process lacked something to start it */
   int wait_status;
   GError *why;              /* (nullable): what it is ended for */
   GArray *out;              /* of CfutCrewOut */
@@ -191,6 +193,9 @@ void      cfut_crew_finish_locked      (CfutCrew         *self,
                                         CfutCrewCall     *call,
                                         gboolean          success,
                                         GError           *why);
+/* What waits fails with that. */
+void      cfut_crew_reject_locked      (CfutCrew         *self,
+                                        const GError     *error);
 /* All that waits, and all that comes, is rejected; takes over @error. */
 void      cfut_crew_break_locked       (CfutCrew         *self,
                                         GError           *error);
@@ -263,7 +268,8 @@ void      cfut_crew_worker_hello       (CfutCrewWorker   *self,
  * said hello, and that was the reason: taken over. */
 void      cfut_crew_start_failed_locked (CfutCrew        *self,
                                         GError           *why,
-                                        gboolean          for_good);
+                                        gboolean          for_good,
+                                        gboolean          scarce);
 
 /* cfut-crew-end.c */
 void      cfut_crew_worker_ended       (CfutCrewWorker   *self);

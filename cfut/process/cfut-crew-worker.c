@@ -230,9 +230,6 @@ static void
 worker_do (CfutCrewWorker *self,
            guint           todo)
 {
-  if (self->child == NULL)
-    return;
-
   if (todo & CFUT_CREW_DO_KILL)
     cfut_child_kill (self->child);
   else if (todo & CFUT_CREW_DO_STOP)
@@ -258,7 +255,8 @@ cfut_crew_worker_act_unlock (CfutCrewWorker *self)
   while (self->out->len > 0 || self->todo != 0)
     {
       GArray *outs = self->out;
-      guint todo = self->todo;
+      /* Whoever spawns it sees to what came before. */
+      guint todo = self->spawned ? self->todo : 0;
 
       self->out = g_steal_pointer (&self->spare);
       self->todo = 0;

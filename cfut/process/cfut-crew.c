@@ -253,6 +253,16 @@ cfut_crew_dispatch_locked (CfutCrew *self)
 }
 
 void
+cfut_crew_reject_locked (CfutCrew     *self,
+                         const GError *error)
+{
+  CfutCrewCall *call;
+
+  while ((call = cfut_crew_first_locked (self)) != NULL)
+    cfut_crew_finish_locked (self, call, FALSE, g_error_copy (error));
+}
+
+void
 cfut_crew_break_locked (CfutCrew *self,
                         GError   *error)
 {
@@ -263,7 +273,8 @@ cfut_crew_break_locked (CfutCrew *self,
   else
     self->broken = error;
 
-  while ((call = cfut_crew_first_locked (self)) != NULL || (call = self->aside.first) != NULL)
+  cfut_crew_reject_locked (self, self->broken);
+  while ((call = self->aside.first) != NULL)
     cfut_crew_finish_locked (self, call, FALSE, g_error_copy (self->broken));
   cfut_crew_check_ended_locked (self);
 }
