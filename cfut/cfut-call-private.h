@@ -72,6 +72,15 @@ CfutFuture   *cfut_executor_submit_call   (CfutExecutor   *self,
                                            GVariant       *args,
                                            GUnixFDList    *fds);
 
+/* The first step of that, see cfut_executor_prepare (). @call, a CfutCall, is (transfer full): to be
+ * kept until it is submitted. */
+CfutTask     *cfut_executor_prepare_call  (CfutExecutor   *self,
+                                           CfutRequest    *request,
+                                           const char     *name,
+                                           GVariant       *args,
+                                           GUnixFDList    *fds,
+                                           gpointer       *call);
+
 /* Any thread, before the future is settled: what the result's handles index. Takes over @fds. */
 void          cfut_future_take_fds        (CfutFuture     *self,
                                            GUnixFDList    *fds);

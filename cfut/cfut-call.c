@@ -126,6 +126,29 @@ refuse_unknown (CfutRequest *request,
   return CFUT_FUTURE (task);
 }
 
+/* The one more reference is the executor's, while it looks at the call for the first time. */
+static CfutCall *
+call_look_up (CfutExecutor *self,
+              const char   *name,
+              GVariant     *args,
+              GUnixFDList  *fds,
+              gboolean     *known)
+{
+  CfutExecutorPrivate *priv = cfut_executor_get_private (self);
+  CfutFunctions *functions = atomic_load_explicit (&priv->functions, memory_order_acquire);
+  CfutFunction *function = NULL;
+  CfutCall *call;
+
+  if (priv->by_name)
+    *known = cfut_function_name_is_valid (name);
+  else
+    *known = functions != NULL && (function = cfut_functions_lookup (functions, name)) != NULL;
+
+  call = cfut_call_new (function, name, args, fds);
+  cfut_owned_ref (&call->data);
+  return call;
+}
+
 CfutFuture *
 cfut_executor_submit_call (CfutExecutor *self,
                            CfutRequest  *request,
@@ -133,26 +156,30 @@ cfut_executor_submit_call (CfutExecutor *self,
                            GVariant     *args,
                            GUnixFDList  *fds)
 {
-  CfutExecutorPrivate *priv = cfut_executor_get_private (self);
-  CfutFunctions *functions = atomic_load_explicit (&priv->functions, memory_order_acquire);
-  CfutFunction *function = NULL;
-  CfutCall *call;
-  CfutFuture *future;
   gboolean known;
+  CfutCall *call = call_look_up (self, name, args, fds, &known);
+  CfutFuture *future;
 
-  if (priv->by_name)
-    known = cfut_function_name_is_valid (name);
-  else
-    known = functions != NULL && (function = cfut_functions_lookup (functions, name)) != NULL;
-
-  /* The one more reference is the executor's, while it looks at the call for the first time. */
-  call = cfut_call_new (function, name, args, fds);
-  cfut_owned_ref (&call->data);
   future = known ? cfut_executor_submit_full (self, request, cfut_call_run, call, cfut_call_unref)
                  : refuse_unknown (request, call);
   cfut_call_unref (call);
 
   return future;
+}
+
+CfutTask *
+cfut_executor_prepare_call (CfutExecutor *self,
+                            CfutRequest  *request,
+                            const char   *name,
+                            GVariant     *args,
+                            GUnixFDList  *fds,
+                            gpointer     *call)
+{
+  gboolean known;
+
+  *call = call_look_up (self, name, args, fds, &known);
+  return known ? cfut_executor_prepare (self, request, cfut_call_run, *call, cfut_call_unref)
+               : CFUT_TASK (refuse_unknown (request, *call));
 }
 
 /**

@@ -5,9 +5,9 @@
 /* What takes the items out of a map: the blocking call and the asynchronous one, which are steps of
  * the same kind with a wait between them.
  *
- *   fill the buffer --> take the first item --(settled)--> fill its place --> hand it out
- *     ^                   '--(not yet)--> wait for it, or for what runs it --.
- *     '----------------------------------------------------------------------'
+ *   take the first item --(settled)--> fill its place --> hand it out
+ *     ^        '--(not yet)--> fill the buffer --> wait for it, or for what runs it --.
+ *     '--------------------------------------------------------------------------------'
  *
  * Threads: any. The asynchronous wait goes on, and ends, on its caller's context.
  * Locks: the map's, for one step; no wait is under it.
@@ -19,11 +19,15 @@
  * 2. While the first item is with the thread that submits it, others wait for `published`.
  * 3. A worker waits for the chunk while that is queued, as that is what it may run itself.
  * 4. What ends a wait, the map's limit or the caller's, is settled when the wait begins.
+ * 5. Where the executor is full and the request says to wait for room, that wait is a part of the
+ *    caller's: it ends with it, and what was taken before is handed out all the same. The
+ *    asynchronous form waits for room only when there is nothing else to wait for.
  * Not here: what fills the buffer (cfut-map.c). */
 
 #include "core/cfut-pool-private.h"
 #include "core/cfut-waiter-private.h"
-#include "cfut-future-private.h"
+#include "cfut-error.h"
+#include "cfut-executor-private.h"
 #include "cfut-map-struct-private.h"
 
 /* What to wait for until the first item has settled. A worker that waits for an item which is not
@@ -72,14 +76,15 @@ map_take (CfutMap     *self,
     }
   else
     {
-      ended = self->n_submitted == self->n_end;
+      ended = self->n_submitted == self->n_end && self->made == NULL;
     }
   cfut_map_unlock (self);
 
   if (taken != NULL)
     {
       *item = g_steal_pointer (&taken->item);
-      cfut_map_slot_free (taken);
+      taken->next = NULL;
+      cfut_map_slots_free (taken);
       cfut_future_observe (*item);
     }
 
@@ -112,23 +117,38 @@ timeout_until (gint64 deadline_usec)
   return MAX (deadline_usec - g_get_monotonic_time (), 0);
 }
 
-/* Takes an item and fills its place. Returns as map_take. */
-static gboolean
-map_step (CfutMap     *self,
-          CfutFuture **item,
-          CfutFuture **target)
+static void
+set_end_error (GCancellable  *cancellable,
+               GError       **error)
 {
+  cfut_set_wake_error (error, g_cancellable_is_cancelled (cancellable) ? CFUT_WAKE_CANCELLED
+                                                                       : CFUT_WAKE_TIMED_OUT);
+}
+
+/* Takes an item and fills its place. Returns as map_take; without a target too there was no room in
+ * time. */
+static gboolean
+map_step (CfutMap      *self,
+          gint64        deadline_usec,
+          GCancellable *cancellable,
+          CfutFuture  **item,
+          CfutFuture  **target)
+{
+  gboolean in_time = TRUE;
   gboolean over;
 
-  do
+  for (;;)
     {
-      cfut_map_top_up (self);
       over = map_take (self, item, target);
+      if (over || !in_time)
+        break;
+      in_time = cfut_map_top_up (self, deadline_usec, cancellable);
+      if (*target != NULL)
+        break;
     }
-  while (!over && *target == NULL);
 
   if (*item != NULL)
-    cfut_map_top_up (self);
+    cfut_map_top_up (self, deadline_usec, cancellable);
   return over;
 }
 
@@ -146,7 +166,8 @@ map_step (CfutMap     *self,
  *
  * May be called on any thread, by several at once; each item goes to one of them. It blocks: in the
  * thread of a main loop use [method@Cfut.Map.next_async]. The place of what is taken is filled on
- * this thread.
+ * this thread; where that has to wait for room in the executor, no longer than this call may wait,
+ * and the next one goes on with it.
  *
  * Errors: %G_IO_ERROR_TIMED_OUT when the item has not settled in time, be it that of this call or
  * [method@Cfut.Map.set_timeout_usec]; %G_IO_ERROR_CANCELLED; %CFUT_FUTURE_ERROR_DEADLOCK when an
@@ -178,10 +199,17 @@ cfut_map_next (CfutMap       *self,
     }
 
   deadline = map_limit_deadline (self, cfut_deadline_from_timeout (timeout_usec));
-  while (!map_step (self, &item, &target))
+  while (!map_step (self, deadline, cancellable, &item, &target))
     {
-      gboolean settled = cfut_future_wait (target, timeout_until (deadline), cancellable, error);
+      gboolean settled;
 
+      if (target == NULL)
+        {
+          set_end_error (cancellable, error);
+          return NULL;
+        }
+
+      settled = cfut_future_wait (target, timeout_until (deadline), cancellable, error);
       cfut_future_release (target);
       if (!settled)
         return NULL;
@@ -196,6 +224,32 @@ cfut_map_next (CfutMap       *self,
 static void on_target_settled (GObject      *object,
                                GAsyncResult *result,
                                gpointer      data);
+static void on_room (GObject      *object,
+                     GAsyncResult *result,
+                     gpointer      data);
+
+/* map_step, but this thread may have a loop to run: it only looks for room. (transfer full)
+ * (nullable): what has none, @full, is all there is to wait for. */
+static gboolean
+map_step_async (CfutMap       *self,
+                CfutFuture   **item,
+                CfutFuture   **target,
+                CfutExecutor **full,
+                guint64       *size)
+{
+  gboolean over;
+
+  *full = NULL;
+  do
+    {
+      over = map_step (self, g_get_monotonic_time (), NULL, item, target);
+      if (!over && *target == NULL)
+        *full = cfut_map_dup_full (self, size);
+    }
+  while (!over && *target == NULL && *full == NULL);
+
+  return over;
+}
 
 /* Ends the task, which it takes over, or goes on waiting. */
 static void
@@ -204,31 +258,31 @@ map_next_go_on (CfutMap *self,
 {
   GCancellable *cancellable = g_task_get_cancellable (task);
   gint64 deadline = *(gint64 *) g_task_get_task_data (task);
-  CfutWake wake = CFUT_WAKE_CANCELLED;
+  g_autoptr (CfutExecutor) full = NULL;
   CfutFuture *item = NULL;
   CfutFuture *target = NULL;
   GError *error = NULL;
-  gboolean over = FALSE;
+  guint64 size;
 
-  if (!g_cancellable_is_cancelled (cancellable))
-    {
-      wake = CFUT_WAKE_TIMED_OUT;
-      over = map_step (self, &item, &target);
-    }
-
-  if (over)
+  if (!g_cancellable_is_cancelled (cancellable) &&
+      map_step_async (self, &item, &target, &full, &size))
     {
       g_task_return_pointer (task, item, (GDestroyNotify) cfut_future_release);
     }
-  else if (target != NULL && timeout_until (deadline) != 0)
+  else if (timeout_until (deadline) == 0 || g_cancellable_is_cancelled (cancellable))
+    {
+      set_end_error (cancellable, &error);
+      g_task_return_error (task, error);
+    }
+  else if (target != NULL)
     {
       cfut_future_wait_async (target, timeout_until (deadline), cancellable, on_target_settled,
                               g_object_ref (task));
     }
   else
     {
-      cfut_set_wake_error (&error, wake);
-      g_task_return_error (task, error);
+      cfut_executor_wait_room_async (full, size, deadline, cancellable, on_room,
+                                     g_object_ref (task));
     }
 
   if (target != NULL)
@@ -236,16 +290,14 @@ map_next_go_on (CfutMap *self,
   g_object_unref (task);
 }
 
+/* Takes over the task, and @error if there is one. */
 static void
-on_target_settled (GObject      *object,
-                   GAsyncResult *result,
-                   gpointer      data)
+map_next_waited (GTask  *task,
+                 GError *error)
 {
-  GTask *task = data;
   GMainContext *context = g_task_get_context (task);
-  GError *error = NULL;
 
-  if (!cfut_future_wait_finish (CFUT_FUTURE (object), result, &error))
+  if (error != NULL)
     {
       g_task_return_error (task, error);
       g_object_unref (task);
@@ -257,6 +309,31 @@ on_target_settled (GObject      *object,
   g_main_context_push_thread_default (context);
   map_next_go_on (g_task_get_source_object (task), task);
   g_main_context_pop_thread_default (context);
+}
+
+static void
+on_target_settled (GObject      *object,
+                   GAsyncResult *result,
+                   gpointer      data)
+{
+  GError *error = NULL;
+
+  cfut_future_wait_finish (CFUT_FUTURE (object), result, &error);
+  map_next_waited (data, error);
+}
+
+/* An executor that was shut down has room for none, and tells the item so. */
+static void
+on_room (GObject      *object,
+         GAsyncResult *result,
+         gpointer      data)
+{
+  GError *error = NULL;
+
+  cfut_executor_wait_ready_finish (CFUT_EXECUTOR (object), result, &error);
+  if (g_error_matches (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_SHUT_DOWN))
+    g_clear_error (&error);
+  map_next_waited (data, error);
 }
 
 /**

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 
 typedef struct _CfutMapCore CfutMapCore;
 typedef struct _CfutMapSource CfutMapSource;
+typedef struct _CfutMapSlot CfutMapSlot;
 
 /* What of a request is for the futures that others have, and what for the tasks that run them,
  * where that is not the same. Both (transfer full) (nullable). */
@@ -41,16 +42,35 @@ struct _CfutMapSource {
   CfutRequest *whole;      /* (nullable): for an item that is its own task, ... */
   CfutRequest *of_item;    /* ... in a chunk, and ... */
   CfutRequest *of_chunk;   /* ... for that */
+  gpointer call;           /* (nullable): of an item that was made, until it is submitted */
 };
 
 CfutMapSource *cfut_map_source_new   (CfutMapCore       *core,
                                       CfutExecutor      *executor,
                                       CfutRequest       *request);
-/* One caller at a time. (transfer full) futures; returns that of the task that runs them, or NULL
- * where the one item is the task itself. */
-CfutFuture *cfut_map_source_submit   (CfutMapSource     *self,
+/* An item that was made, and not taken. */
+struct _CfutMapSlot {
+  CfutMapSlot *next;
+  CfutFuture *item;
+  CfutFuture *chunk;  /* (nullable): what runs it, if that is not the item itself */
+};
+
+void         cfut_map_slots_free     (CfutMapSlot       *slots);
+
+/* Both one caller at a time, and what is made first is submitted first. Makes the slots of one task,
+ * a chain in order. */
+CfutMapSlot *cfut_map_source_make    (CfutMapSource     *self,
                                       guint64            first,
                                       guint              n,
-                                      CfutFuture       **items);
+                                      CfutMapSlot      **last);
+/* FALSE: there was no room for it in time, and it may be called again. */
+gboolean     cfut_map_source_submit  (CfutMapSource     *self,
+                                      CfutMapSlot       *slots,
+                                      gint64             deadline_usec,
+                                      GCancellable      *cancellable);
+/* Where @slots are to go, and how much room they take there. */
+CfutExecutor *cfut_map_source_peek   (CfutMapSource     *self,
+                                      CfutMapSlot       *slots,
+                                      guint64           *size);
 
 G_END_DECLS

@@ -10,15 +10,6 @@
 
 G_BEGIN_DECLS
 
-typedef struct _CfutMapSlot CfutMapSlot;
-
-/* An item that was submitted, and not taken. */
-struct _CfutMapSlot {
-  CfutMapSlot *next;
-  CfutFuture *item;
-  CfutFuture *chunk;  /* (nullable): what runs it, if that is not the item itself */
-};
-
 struct _CfutMap {
   GObject parent_instance;
 
@@ -37,9 +28,12 @@ struct _CfutMap {
   guint64 n_end;           /* n_items, until it is cancelled */
   CfutMapSlot *slots;
   CfutMapSlot *last;
+  CfutMapSlot *made;       /* (nullable): counted as submitted, but there was no room for it yet */
+  CfutMapSlot *last_made;
   gboolean submitting;
   gboolean cancelled;
-  CfutPromise *published;  /* (nullable): kept when the one that submits has something to show */
+  CfutPromise *published;  /* (nullable): kept when the one that submits has something to show, or
+                            * leaves it to others */
   gint64 timeout_usec;
 };
 
@@ -56,9 +50,14 @@ cfut_map_unlock (CfutMap *self)
   cfut_unlock (&self->lock, CFUT_LOCK_MAP);
 }
 
-void cfut_map_slot_free (CfutMapSlot *slot);
+/* Fills the buffer, unless somebody is at it. FALSE: there was no room in time; whoever takes next
+ * goes on. */
+gboolean cfut_map_top_up (CfutMap      *self,
+                          gint64        deadline_usec,
+                          GCancellable *cancellable);
 
-/* Fills the buffer, unless somebody is at it. */
-void cfut_map_top_up    (CfutMap     *self);
+/* (transfer full) (nullable): where something waits for room at the moment, and for how much. */
+CfutExecutor *cfut_map_dup_full (CfutMap *self,
+                                 guint64 *size);
 
 G_END_DECLS

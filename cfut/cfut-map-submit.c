@@ -17,7 +17,7 @@
  * Not here: how many are submitted, and when (cfut-map.c). */
 
 #include "cfut-call-private.h"
-#include "cfut-executor.h"
+#include "cfut-executor-private.h"
 #include "cfut-map-private.h"
 #include "cfut-task-private.h"
 
@@ -96,6 +96,7 @@ source_free (CfutOwned *data)
 {
   CfutMapSource *self = (CfutMapSource *) data;
 
+  g_clear_pointer (&self->call, cfut_call_unref);
   g_object_unref (self->executor);
   g_clear_object (&self->whole);
   g_clear_object (&self->of_item);
@@ -280,69 +281,154 @@ chunk_new (CfutMapSource *source,
   return self;
 }
 
-static CfutFuture *
-source_submit_chunk (CfutMapSource *self,
-                     guint64        first,
-                     guint          n,
-                     CfutFuture   **items)
+/* A chain of slots, in order; takes @items over. */
+static CfutMapSlot *
+slots_new (CfutFuture  **items,
+           guint         n,
+           CfutFuture   *chunk,
+           CfutMapSlot **last)
+{
+  CfutMapSlot *first = NULL;
+
+  *last = NULL;
+  for (guint i = n; i-- > 0;)
+    {
+      CfutMapSlot *slot = g_slice_new (CfutMapSlot);
+
+      slot->next = first;
+      slot->item = items[i];
+      slot->chunk = chunk != NULL ? g_object_ref (chunk) : NULL;
+      if (*last == NULL)
+        *last = slot;
+      first = slot;
+    }
+
+  return first;
+}
+
+void
+cfut_map_slots_free (CfutMapSlot *slots)
+{
+  while (slots != NULL)
+    {
+      CfutMapSlot *slot = slots;
+
+      slots = slot->next;
+      if (slot->item != NULL)
+        cfut_future_release (slot->item);
+      if (slot->chunk != NULL)
+        cfut_future_release (slot->chunk);
+      g_slice_free (CfutMapSlot, slot);
+    }
+}
+
+static CfutMapSlot *
+source_make_chunk (CfutMapSource *self,
+                   guint64        first,
+                   guint          n,
+                   CfutMapSlot  **last)
 {
   MapChunk *chunk = chunk_new (self, first, n);
   guint64 size = self->whole->size;
+  CfutMapSlot *slots;
   CfutFuture *future;
 
-  for (guint i = 0; i < n; i++)
-    items[i] = g_object_ref (chunk->items[i]);
-
   self->of_chunk->size = size > G_MAXUINT64 / n ? G_MAXUINT64 : size * n;
-  g_atomic_ref_count_inc (&chunk->ref_count);
-  future = cfut_executor_submit_full (self->executor, self->of_chunk, chunk_run, chunk,
-                                      chunk_unref);
-
-  /* Who waits for one of them on a worker of the pool waits for what that pool runs. */
   for (guint i = 0; i < n; i++)
-    CFUT_TASK (items[i])->entry.pool = CFUT_TASK (future)->entry.pool;
+    g_object_ref (chunk->items[i]);
+  g_atomic_ref_count_inc (&chunk->ref_count);
+  future = CFUT_FUTURE (cfut_executor_prepare (self->executor, self->of_chunk, chunk_run, chunk,
+                                               chunk_unref));
+  slots = slots_new (chunk->items, n, future, last);
 
   /* Its items tell what came of it. */
   cfut_future_observe (future);
   if (!cfut_future_add_node (future, &chunk->node))
     chunk_settled (&chunk->node, future, cfut_future_get_state (future));
+  cfut_future_release (future);
 
-  return future;
+  return slots;
 }
 
-static CfutFuture *
-source_submit_one (CfutMapSource *self,
-                   guint64        index)
+static CfutTask *
+source_prepare_one (CfutMapSource *self,
+                    guint64        index)
 {
   CfutMapCore *core = self->core;
   g_autoptr (GVariant) args = NULL;
 
   if (core->args == NULL)
-    return cfut_executor_submit_full (self->executor, self->whole, item_run, item_new (core, index),
-                                      item_free);
+    return cfut_executor_prepare (self->executor, self->whole, item_run, item_new (core, index),
+                                  item_free);
 
   args = core_dup_args (core, index);
-  return cfut_executor_submit_call (self->executor, self->whole, core->function, args, NULL);
+  return cfut_executor_prepare_call (self->executor, self->whole, core->function, args, NULL,
+                                     &self->call);
 }
 
-CfutFuture *
-cfut_map_source_submit (CfutMapSource *self,
-                        guint64        first,
-                        guint          n,
-                        CfutFuture   **items)
+CfutMapSlot *
+cfut_map_source_make (CfutMapSource *self,
+                      guint64        first,
+                      guint          n,
+                      CfutMapSlot  **last)
 {
-  CfutFuture *chunk = NULL;
   CfutOwner *outer = NULL;
   gboolean foreign = cfut_owner_get_current () != self->data.owner;
+  CfutMapSlot *slots;
 
   if (foreign)
     cfut_owner_enter (self->data.owner, &outer);
   if (n > 1)
-    chunk = source_submit_chunk (self, first, n, items);
+    {
+      slots = source_make_chunk (self, first, n, last);
+    }
   else
-    items[0] = source_submit_one (self, first);
+    {
+      CfutFuture *item = CFUT_FUTURE (source_prepare_one (self, first));
+
+      slots = slots_new (&item, 1, NULL, last);
+    }
   if (foreign)
     cfut_owner_enter (outer, NULL);
 
-  return chunk;
+  return slots;
+}
+
+gboolean
+cfut_map_source_submit (CfutMapSource *self,
+                        CfutMapSlot   *slots,
+                        gint64         deadline_usec,
+                        GCancellable  *cancellable)
+{
+  CfutTask *task = CFUT_TASK (slots->chunk != NULL ? slots->chunk : slots->item);
+  CfutRequest *request = slots->chunk != NULL ? self->of_chunk : self->whole;
+  CfutOwner *outer = NULL;
+  gboolean foreign = cfut_owner_get_current () != self->data.owner;
+  gboolean submitted;
+
+  if (foreign)
+    cfut_owner_enter (self->data.owner, &outer);
+  submitted = cfut_executor_submit_prepared (self->executor, task, request, deadline_usec,
+                                             cancellable);
+  if (foreign)
+    cfut_owner_enter (outer, NULL);
+
+  if (submitted && self->call != NULL)
+    cfut_call_unref (g_steal_pointer (&self->call));
+
+  /* Who waits for one of them on a worker of the pool waits for what that pool runs. */
+  if (submitted && slots->chunk != NULL)
+    for (CfutMapSlot *slot = slots; slot != NULL; slot = slot->next)
+      CFUT_TASK (slot->item)->entry.pool = task->entry.pool;
+
+  return submitted;
+}
+
+CfutExecutor *
+cfut_map_source_peek (CfutMapSource *self,
+                      CfutMapSlot   *slots,
+                      guint64       *size)
+{
+  *size = slots->chunk != NULL ? self->of_chunk->size : self->whole != NULL ? self->whole->size : 0;
+  return self->executor;
 }

@@ -18,8 +18,11 @@
  *   runs it; the source, until all is submitted or the map is cancelled.
  * Invariants:
  * 1. n_taken <= n_submitted <= n_end, and n_submitted - n_taken <= buffer_size.
- * 2. One thread at a time submits; it resolves `published` when it has something to show.
+ * 2. One thread at a time submits; it resolves `published` when it has something to show, and when
+ *    it ends.
  * 3. The map holds no task's data and no item holds the map: it may be dropped at any time.
+ * 4. What was made and has no room yet stays where it is when the one who waited for room gives up:
+ *    whoever takes next goes on with it.
  * Not here: taking items and waiting for them (cfut-map-next.c), how they become tasks
  * (cfut-map-submit.c), ranges (cfut-map-range.c). */
 
@@ -60,16 +63,6 @@
 
 G_DEFINE_FINAL_TYPE (CfutMap, cfut_map, G_TYPE_OBJECT)
 
-void
-cfut_map_slot_free (CfutMapSlot *slot)
-{
-  if (slot->item != NULL)
-    cfut_future_release (slot->item);
-  if (slot->chunk != NULL)
-    cfut_future_release (slot->chunk);
-  g_slice_free (CfutMapSlot, slot);
-}
-
 /* How many of the next items to submit at once: a whole chunk or none. */
 static guint
 map_room_locked (CfutMap *self)
@@ -79,35 +72,17 @@ map_room_locked (CfutMap *self)
   return n <= self->buffer_size - (self->n_submitted - self->n_taken) ? (guint) n : 0;
 }
 
+static gboolean
+map_has_more_locked (CfutMap *self)
+{
+  return self->made != NULL || map_room_locked (self) > 0;
+}
+
 static CfutMapSource *
 map_steal_spent_source_locked (CfutMap *self)
 {
-  return self->n_submitted == self->n_end ? g_steal_pointer (&self->source) : NULL;
-}
-
-/* A chain of slots, in order; takes @items over. */
-static CfutMapSlot *
-slots_new (CfutFuture  **items,
-           guint         n,
-           CfutFuture   *chunk,
-           CfutMapSlot **last)
-{
-  CfutMapSlot *first = NULL;
-
-  *last = NULL;
-  for (guint i = n; i-- > 0;)
-    {
-      CfutMapSlot *slot = g_slice_new (CfutMapSlot);
-
-      slot->next = first;
-      slot->item = items[i];
-      slot->chunk = chunk != NULL ? g_object_ref (chunk) : NULL;
-      if (*last == NULL)
-        *last = slot;
-      first = slot;
-    }
-
-  return first;
+  return self->n_submitted == self->n_end && self->made == NULL ? g_steal_pointer (&self->source)
+                                                                : NULL;
 }
 
 /* For the copy of a chain that is worked on outside the lock. */
@@ -148,106 +123,129 @@ slots_drop (CfutMapSlot *slots)
 {
   for (CfutMapSlot *slot = slots; slot != NULL; slot = slot->next)
     cfut_future_cancel_pending (slot->chunk != NULL ? slot->chunk : slot->item);
+  for (CfutMapSlot *slot = slots; slot != NULL; slot = slot->next)
+    if (slot->chunk != NULL)
+      cfut_future_cancel_pending (slot->item);
 
-  while (slots != NULL)
-    {
-      CfutMapSlot *slot = slots;
-
-      slots = slot->next;
-      if (slot->chunk != NULL)
-        cfut_future_cancel_pending (slot->item);
-      cfut_map_slot_free (slot);
-    }
+  cfut_map_slots_free (slots);
 }
 
+/* Others look again. */
 static void
-slots_free (CfutMapSlot *slots)
+publish (CfutPromise *published)
 {
-  while (slots != NULL)
-    {
-      CfutMapSlot *slot = slots;
+  if (published == NULL)
+    return;
 
-      slots = slot->next;
-      cfut_map_slot_free (slot);
-    }
+  cfut_promise_resolve (published, NULL);
+  g_object_unref (published);
 }
 
-/* Submits @n items, which are counted already, and shows them. */
+/* The next items, which are counted as submitted from here on, unless there are some already. The
+ * lock is given up meanwhile. */
 static void
-map_submit (CfutMap       *self,
-            CfutMapSource *source,
-            guint64        first,
-            guint          n)
+map_make_locked (CfutMap       *self,
+                 CfutMapSource *source)
 {
-  CfutFuture *one;
-  CfutFuture **items = n > 1 ? g_new (CfutFuture *, n) : &one;
-  CfutFuture *chunk = cfut_map_source_submit (source, first, n, items);
+  guint n = map_room_locked (self);
+  guint64 first = self->n_submitted;
+  CfutMapSlot *late = NULL;
   CfutMapSlot *slots;
   CfutMapSlot *last;
-  CfutMapSlot *late = NULL;
-  CfutPromise *published;
 
-  slots = slots_new (items, n, chunk, &last);
-  if (chunk != NULL)
-    cfut_future_release (chunk);
+  if (self->made != NULL)
+    return;
 
-  cfut_map_lock (self);
-  if (self->slots == NULL)
-    self->slots = slots;
-  else
-    self->last->next = slots;
-  self->last = last;
-  published = g_steal_pointer (&self->published);
-  if (self->cancelled)
-    late = slots_copy (slots);
+  self->n_submitted += n;
   cfut_map_unlock (self);
+  slots = cfut_map_source_make (source, first, n, &last);
+  cfut_map_lock (self);
+  self->made = slots;
+  self->last_made = last;
+  if (!self->cancelled)
+    return;
 
-  /* Cancelled meanwhile. */
+  /* Meanwhile. */
+  late = slots_copy (slots);
+  cfut_map_unlock (self);
   slots_cancel (late);
-  slots_free (late);
-  if (published != NULL)
-    {
-      cfut_promise_resolve (published, NULL);
-      g_object_unref (published);
-    }
-  if (n > 1)
-    g_free (items);
+  cfut_map_slots_free (late);
+  cfut_map_lock (self);
 }
 
-void
-cfut_map_top_up (CfutMap *self)
+static void
+map_show_made_locked (CfutMap *self)
+{
+  if (self->slots == NULL)
+    self->slots = self->made;
+  else
+    self->last->next = self->made;
+  self->last = self->last_made;
+  self->made = NULL;
+}
+
+gboolean
+cfut_map_top_up (CfutMap      *self,
+                 gint64        deadline_usec,
+                 GCancellable *cancellable)
 {
   CfutMapSource *source = NULL;
   CfutMapSource *spent;
-  guint n = 0;
+  CfutPromise *published;
+  gboolean in_time = TRUE;
 
   cfut_map_lock (self);
-  if (self->source != NULL && !self->submitting && (n = map_room_locked (self)) > 0)
+  if (self->submitting)
     {
-      source = (CfutMapSource *) cfut_owned_ref (&self->source->data);
-      self->submitting = TRUE;
-    }
-
-  while (n > 0)
-    {
-      guint64 first = self->n_submitted;
-
-      self->n_submitted += n;
       cfut_map_unlock (self);
-      map_submit (self, source, first, n);
-      cfut_map_lock (self);
-      n = map_room_locked (self);
+      return TRUE;
     }
 
-  if (source != NULL)
-    self->submitting = FALSE;
+  /* What was made before the map was cancelled needs none to be shown. */
+  if (self->source != NULL)
+    source = (CfutMapSource *) cfut_owned_ref (&self->source->data);
+  self->submitting = TRUE;
+  while (map_has_more_locked (self))
+    {
+      map_make_locked (self, source);
+      cfut_map_unlock (self);
+      in_time = source == NULL || cfut_map_source_submit (source, self->made, deadline_usec,
+                                                          cancellable);
+      cfut_map_lock (self);
+      if (!in_time)
+        break;
+      map_show_made_locked (self);
+      published = g_steal_pointer (&self->published);
+      cfut_map_unlock (self);
+      publish (published);
+      cfut_map_lock (self);
+    }
+
+  self->submitting = FALSE;
   spent = map_steal_spent_source_locked (self);
+  published = g_steal_pointer (&self->published);
   cfut_map_unlock (self);
 
+  publish (published);
   if (source != NULL)
     cfut_owned_unref (&source->data);
   if (spent != NULL)
     cfut_owned_unref (&spent->data);
+  return in_time;
+}
+
+CfutExecutor *
+cfut_map_dup_full (CfutMap *self,
+                   guint64 *size)
+{
+  CfutExecutor *executor = NULL;
+
+  cfut_map_lock (self);
+  if (self->made != NULL && self->source != NULL)
+    executor = g_object_ref (cfut_map_source_peek (self->source, self->made, size));
+  cfut_map_unlock (self);
+
+  return executor;
 }
 
 static void
@@ -256,6 +254,7 @@ cfut_map_finalize (GObject *object)
   CfutMap *self = CFUT_MAP (object);
 
   slots_drop (self->slots);
+  slots_drop (self->made);
   if (self->source != NULL)
     cfut_owned_unref (&self->source->data);
   g_mutex_clear (&self->lock);
@@ -307,7 +306,7 @@ map_new (CfutExecutor *executor,
   self->source = cfut_map_source_new (core, executor, request);
   cfut_owned_unref (&core->data);
 
-  cfut_map_top_up (self);
+  cfut_map_top_up (self, CFUT_NO_DEADLINE, NULL);
   return self;
 }
 
@@ -349,7 +348,7 @@ map_new (CfutExecutor *executor,
  * ```
  *
  * May be called on any thread. It does not block, unless @request says to when the executor is
- * full; that holds for [method@Cfut.Map.next] as well.
+ * full; then [method@Cfut.Map.next] waits for room as well.
  *
  * Returns: (transfer full): the map
  *
@@ -533,6 +532,7 @@ cfut_map_cancel (CfutMap *self)
 {
   CfutMapSource *source;
   CfutMapSlot *slots;
+  CfutMapSlot *made;
 
   g_return_if_fail (CFUT_IS_MAP (self));
 
@@ -541,10 +541,13 @@ cfut_map_cancel (CfutMap *self)
   self->n_end = self->n_submitted;
   source = g_steal_pointer (&self->source);
   slots = slots_copy (self->slots);
+  made = slots_copy (self->made);
   cfut_map_unlock (self);
 
   slots_cancel (slots);
-  slots_free (slots);
+  slots_cancel (made);
+  cfut_map_slots_free (slots);
+  cfut_map_slots_free (made);
   if (source != NULL)
     cfut_owned_unref (&source->data);
 }
