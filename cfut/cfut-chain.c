@@ -23,55 +23,16 @@
  * 3. The function is taken out by who calls it, and it is called on a chain that has not settled
  *    only. Its data goes after that call, or with the settled chain.
  * 4. A chain is PENDING until it settles, so that cancelling it takes effect at once.
- * Not here: rows of chains without an end on the stack (cfut-follow.c); waits that call functions
- *   (cfut-help.c). */
+ * Not here: rows of chains without an end on the stack (cfut-follow.c); what chains have to do with
+ *   blocked waits (cfut-chain-help.c). */
 
 #include <glib/gi18n-lib.h>
 
 #include "core/cfut-delivery-struct-private.h"
-#include "cfut-combine.h"
+#include "cfut-chain-private.h"
 #include "cfut-error.h"
 #include "cfut-follow-private.h"
-#include "cfut-help-private.h"
-
-typedef enum {
-  CHAIN_WHEN_RESOLVED,
-  CHAIN_WHEN_FAILED,
-  CHAIN_ALWAYS
-} ChainWhen;
-
-typedef struct {
-  CfutFuture parent_instance;
-
-  /* Immutable */
-  ChainWhen when;
-
-  /* Owning context only */
-  CfutChainFunc func;
-  gpointer user_data;
-  GDestroyNotify destroy;
-
-  /* In the list of `upstream`, then in the owner's queue */
-  CfutNode node;
-  CfutItem item;
-
-  /* Guarded by the cell's lock */
-  CfutFuture *upstream;
-  gboolean linked;
-  gboolean due;      /* handed to the owner's queue */
-  CfutHelp *help;    /* (nullable): of the owner's thread, which waits for this */
-  CfutMark *wanted;  /* (nullable): of other threads that wait for this */
-  gboolean is_ready; /* stands in the queue of a help */
-  CfutLink ready_link;
-} CfutChainFuture;
-
-typedef struct {
-  CfutFutureClass parent_class;
-} CfutChainFutureClass;
-
-GType cfut_chain_future_get_type (void);
-
-static void chain_run_here (CfutChainFuture *self);
+#include "cfut-outlook-private.h"
 
 G_DEFINE_FINAL_TYPE (CfutChainFuture, cfut_chain_future, CFUT_TYPE_FUTURE)
 
@@ -154,36 +115,6 @@ chain_is_due (CfutChainFuture *self)
   return due;
 }
 
-/* Under the lock: wakes the owner's thread, if that waits for this very chain. */
-static void
-chain_get_ready (CfutChainFuture *self)
-{
-  if (self->help == NULL || !self->due || self->is_ready)
-    return;
-
-  self->is_ready = TRUE;
-  g_object_ref (self);
-  cfut_queue_push (&self->help->ready, &self->ready_link);
-  atomic_store_explicit (&self->help->nudged, TRUE, memory_order_seq_cst);
-  cfut_parker_signal (self->help->thread->parker);
-}
-
-static void
-chain_run_wanted (gpointer        chain,
-                  CfutDeliverMode mode)
-{
-  if (mode != CFUT_DELIVER_ORPHAN)
-    chain_run_here (chain);
-  cfut_future_release (chain);
-}
-
-/* Has the owner's thread call the function inside its own wait. Outside of the lock. */
-static void
-chain_want (CfutChainFuture *self)
-{
-  cfut_owner_want (self->parent_instance.owner, chain_run_wanted, g_object_ref (self));
-}
-
 static void
 chain_follow_upstream (CfutNode *node)
 {
@@ -197,10 +128,11 @@ chain_follow_upstream (CfutNode *node)
       cfut_cell_lock (&future->cell);
       self->due = TRUE;
       wanted = self->wanted != NULL;
-      chain_get_ready (self);
+      cfut_chain_get_ready_locked (self);
+      cfut_chain_look_again_locked (self, NULL);
       cfut_cell_unlock (&future->cell);
       if (wanted)
-        chain_want (self);
+        cfut_chain_want (self);
       cfut_owner_push (future->owner, &self->item);
       return;
     }
@@ -243,6 +175,7 @@ chain_wait_for (CfutChainFuture       *self,
   CfutFuture *future = &self->parent_instance;
   CfutHelp *help = NULL;
   gboolean settled;
+  gboolean concerns_tasks;
 
   cfut_future_observe (upstream);
   cfut_cell_lock (&future->cell);
@@ -257,9 +190,13 @@ chain_wait_for (CfutChainFuture       *self,
   if (!settled && cfut_future_has_upstream (upstream))
     for (CfutMark *mark = self->wanted; mark != NULL; mark = mark->next)
       cfut_help_nudge (mark->help);
+  concerns_tasks = cfut_chain_concerns_tasks_locked (self);
   cfut_cell_unlock (&future->cell);
   if (settled)
     return FALSE;
+
+  if (G_UNLIKELY (concerns_tasks))
+    cfut_chain_tell_tasks (self, upstream);
 
   if (help != NULL)
     cfut_help_add (help, upstream);
@@ -317,9 +254,8 @@ chain_conclude (CfutChainFuture *self,
     }
 }
 
-/* On the owner's context. */
-static void
-chain_run (CfutChainFuture *self)
+void
+cfut_chain_run (CfutChainFuture *self)
 {
   CfutChainFunc func = g_steal_pointer (&self->func);
   GDestroyNotify destroy = g_steal_pointer (&self->destroy);
@@ -342,23 +278,6 @@ chain_run (CfutChainFuture *self)
   chain_conclude (self, inner, error);
 }
 
-/* The thread that waits for it calls its function while it reaps; where another wait reaps, a loop
- * is to. */
-static gboolean
-chain_is_helped (CfutChainFuture *self)
-{
-  CfutFuture *future = &self->parent_instance;
-  gboolean helped;
-
-  cfut_cell_lock (&future->cell);
-  helped = self->help != NULL;
-  if (helped)
-    atomic_store_explicit (&self->help->nudged, FALSE, memory_order_seq_cst);
-  cfut_cell_unlock (&future->cell);
-
-  return helped;
-}
-
 static gboolean
 chain_deliver (CfutItem        *item,
                CfutDeliverMode  mode)
@@ -368,13 +287,13 @@ chain_deliver (CfutItem        *item,
 
   if (mode == CFUT_DELIVER_REAP && self->func != NULL && chain_is_due (self))
     {
-      if (!chain_is_helped (self))
+      if (!cfut_chain_is_helped (self))
         return TRUE;
       mode = CFUT_DELIVER_LOOP;
     }
 
   if (mode == CFUT_DELIVER_LOOP)
-    chain_run (self);
+    cfut_chain_run (self);
   else if (mode == CFUT_DELIVER_ORPHAN && self->func != NULL)
     chain_abandon (self);
   g_object_unref (self);
@@ -425,6 +344,27 @@ chain_list_upstream (CfutFuture *future,
 }
 
 static void
+chain_look_upstream (CfutFuture  *future,
+                     CfutOutlook *outlook)
+{
+  CfutChainFuture *self = (CfutChainFuture *) future;
+  CfutFuture *upstream = NULL;
+
+  cfut_cell_lock (&future->cell);
+  if (self->upstream != NULL && !cfut_future_is_settled (self->upstream))
+    upstream = g_object_ref (self->upstream);
+  cfut_cell_unlock (&future->cell);
+
+  if (upstream == NULL)
+    {
+      cfut_outlook_see_other (outlook, future);
+      return;
+    }
+  cfut_outlook_see (outlook, upstream);
+  cfut_future_release (upstream);
+}
+
+static void
 cfut_chain_future_class_init (CfutChainFutureClass *klass)
 {
   CfutFutureClass *future_class = (CfutFutureClass *) klass;
@@ -432,104 +372,13 @@ cfut_chain_future_class_init (CfutChainFutureClass *klass)
   future_class->released = chain_released;
   future_class->cancelled = chain_cancelled;
   future_class->list_upstream = chain_list_upstream;
+  future_class->look_upstream = chain_look_upstream;
 }
 
 static void
 cfut_chain_future_init (CfutChainFuture *self)
 {
   self->item.klass = &chain_item_class;
-}
-
-gboolean
-cfut_chain_mark (CfutMark *mark)
-{
-  CfutFuture *future = mark->chain;
-  CfutChainFuture *self = (CfutChainFuture *) future;
-  gboolean due;
-
-  if (!G_TYPE_CHECK_INSTANCE_TYPE (future, cfut_chain_future_get_type ()))
-    return FALSE;
-
-  mark->is_wanted = !cfut_owner_is_context_here (future->owner);
-  cfut_cell_lock (&future->cell);
-  due = self->due;
-  if (mark->is_wanted)
-    {
-      mark->next = self->wanted;
-      if (mark->next != NULL)
-        mark->next->prev = mark;
-      self->wanted = mark;
-    }
-  else
-    {
-      mark->previous = self->help;
-      self->help = mark->help;
-      chain_get_ready (self);
-    }
-  cfut_cell_unlock (&future->cell);
-
-  if (mark->is_wanted && due)
-    chain_want (self);
-  return TRUE;
-}
-
-void
-cfut_chain_unmark (CfutMark *mark)
-{
-  CfutFuture *future = mark->chain;
-  CfutChainFuture *self = (CfutChainFuture *) future;
-
-  cfut_cell_lock (&future->cell);
-  if (!mark->is_wanted)
-    self->help = mark->previous;
-  else if (mark->prev != NULL)
-    mark->prev->next = mark->next;
-  else
-    self->wanted = mark->next;
-  if (mark->is_wanted && mark->next != NULL)
-    mark->next->prev = mark->prev;
-  cfut_cell_unlock (&future->cell);
-}
-
-/* Takes the context for the time, unless this thread's loop has it already. */
-static void
-chain_run_here (CfutChainFuture *self)
-{
-  CfutDelivery *delivery = self->parent_instance.owner->delivery;
-  GMainContext *context = g_main_context_get_thread_default ();
-
-  if (context == NULL)
-    context = g_main_context_default ();
-
-  if (cfut_thread_get ()->delivering == delivery)
-    {
-      chain_run (self);
-    }
-  else if (cfut_owner_is_context_here (self->parent_instance.owner) &&
-           g_main_context_acquire (context))
-    {
-      chain_run (self);
-      g_main_context_release (context);
-    }
-}
-
-void
-cfut_chain_serve_ready (CfutLink *link,
-                        gboolean  calls)
-{
-  CfutChainFuture *self =
-    (CfutChainFuture *) ((char *) link - G_STRUCT_OFFSET (CfutChainFuture, ready_link));
-  CfutFuture *future = &self->parent_instance;
-
-  cfut_cell_lock (&future->cell);
-  self->is_ready = FALSE;
-  if (!calls)
-    chain_get_ready (self);
-  cfut_cell_unlock (&future->cell);
-
-  if (calls)
-    chain_run_here (self);
-  cfut_future_release (future);
 }
 
 static CfutFuture *

@@ -24,6 +24,7 @@
 
 #include "cfut-combine.h"
 #include "cfut-follow-private.h"
+#include "cfut-outlook-private.h"
 
 typedef struct _CfutCombinedFuture CfutCombinedFuture;
 
@@ -140,14 +141,22 @@ combined_fail (CfutCombinedFuture *self)
   return cfut_future_settle (&self->parent_instance, CFUT_STATE_REJECTED, NULL, error);
 }
 
+/* Whether one such input settles it. */
+static gboolean
+combined_is_decided_by (CfutCombinedFuture *self,
+                        CfutState           state)
+{
+  return self->kind == COMBINE_RACE ||
+         (self->kind == COMBINE_ALL) != (state == CFUT_STATE_RESOLVED);
+}
+
 static gboolean
 combined_decide (CfutCombinedFuture *self,
                  CfutFuture         *input)
 {
   CfutState state = cfut_future_get_state (input);
 
-  if (self->kind == COMBINE_RACE ||
-      (self->kind == COMBINE_ALL) != (state == CFUT_STATE_RESOLVED))
+  if (combined_is_decided_by (self, state))
     return cfut_future_settle_like (&self->parent_instance, input);
 
   if (atomic_fetch_sub (&self->n_left, 1) != 1)
@@ -208,12 +217,45 @@ combined_list_upstream (CfutFuture *future,
 }
 
 static void
+combined_look_upstream (CfutFuture  *future,
+                        CfutOutlook *outlook)
+{
+  CfutCombinedFuture *self = (CfutCombinedFuture *) future;
+  gboolean decided = TRUE;
+
+  if (combined_begin_use (self))
+    {
+      gsize n_open = 0;
+
+      decided = FALSE;
+      for (gsize i = 0; i < self->n_parts; i++)
+        {
+          CfutState state = cfut_future_get_state (self->parts[i].input);
+
+          if (state >= CFUT_STATE_RESOLVED)
+            {
+              decided |= combined_is_decided_by (self, state);
+              continue;
+            }
+          n_open++;
+          cfut_outlook_see (outlook, self->parts[i].input);
+        }
+      decided |= n_open == 0;
+      combined_end_uses (self, 1);
+    }
+
+  if (decided)
+    cfut_outlook_see_other (outlook, future);
+}
+
+static void
 cfut_combined_future_class_init (CfutCombinedFutureClass *klass)
 {
   CfutFutureClass *future_class = (CfutFutureClass *) klass;
 
   future_class->cancelled = combined_cancelled;
   future_class->list_upstream = combined_list_upstream;
+  future_class->look_upstream = combined_look_upstream;
 }
 
 static void

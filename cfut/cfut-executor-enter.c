@@ -45,8 +45,9 @@ cfut_executor_block_for_room (CfutExecutor     *self,
                               GError          **error)
 {
   gboolean own = cfut_executor_get_private (self)->engine->runs_here (self);
+  CfutPoolOwnWait wait = { NULL, };
 
-  if (own && !cfut_pool_begin_wait_own (NULL))
+  if (own && !cfut_pool_begin_wait_own (&wait))
     {
       g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
                            _("No thread of the executor would be left to make room in its queue"));
@@ -54,7 +55,7 @@ cfut_executor_block_for_room (CfutExecutor     *self,
     }
   *outcome = cfut_room_block (room, bytes, enters, deadline_usec, cancellable);
   if (own)
-    cfut_pool_end_wait_own ();
+    cfut_pool_end_wait_own (&wait);
 
   return TRUE;
 }

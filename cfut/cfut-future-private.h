@@ -13,6 +13,7 @@
 G_BEGIN_DECLS
 
 typedef struct _CfutFutureExtra CfutFutureExtra;
+typedef struct _CfutOutlook CfutOutlook;
 
 /* 96 bytes; a task adds 40. A program may hold a million of them. */
 struct _CfutFuture {
@@ -98,6 +99,10 @@ struct _CfutFutureClass {
   /* Adds references on those futures it waits for which have this function too. On any thread. */
   void (*list_upstream) (CfutFuture *self,
                          GPtrArray  *upstream);
+  /* Shows all that it waits for, or itself where it is about to settle, or to wait for something
+   * else. There with the one before. */
+  void (*look_upstream) (CfutFuture  *self,
+                         CfutOutlook *outlook);
 };
 
 #define CFUT_DEBUG_TRACKS_FUTURES (CFUT_DEBUG_FUTURES | CFUT_DEBUG_STATES)

@@ -20,6 +20,7 @@
 #include "cfut-error.h"
 #include "cfut-follow-private.h"
 #include "cfut-help-private.h"
+#include "cfut-outlook-private.h"
 #include "cfut-task-private.h"
 #include "cfut-value-private.h"
 #include "cfut-wait-private.h"
@@ -47,17 +48,18 @@ static gboolean
 future_wait_for_own (CfutFuture  *self,
                      GError     **error)
 {
+  CfutPoolOwnWait wait = { .cell = &self->cell };
+
   if (cfut_task_run_here (self))
     return TRUE;
 
-  if (!cfut_pool_begin_wait_own (&self->cell))
+  if (!cfut_pool_begin_wait_own (&wait))
     {
-      g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
-                           _("No thread of the executor would be left to run what is waited for"));
+      cfut_set_wake_error (error, CFUT_WAKE_NO_THREAD);
       return FALSE;
     }
   cfut_cell_block (&self->cell, CFUT_NO_DEADLINE, NULL);
-  cfut_pool_end_wait_own ();
+  cfut_pool_end_wait_own (&wait);
 
   return TRUE;
 }
@@ -73,10 +75,9 @@ future_wait_for_own (CfutFuture  *self,
  * counts as seen only when that or the error is asked for.
  *
  * May be called on any thread. On the thread of a main loop it blocks that loop; prefer
- * [method@Cfut.Future.wait_async], a callback or [signal@Cfut.Future::done] there. A task that
- * waits for itself fails at once with %CFUT_FUTURE_ERROR_DEADLOCK. Where the future hangs on
- * functions that were given to [method@Cfut.Future.chain] and its kin on this thread, and their
- * main context is this thread's to run, they are called inside the wait.
+ * [method@Cfut.Future.wait_async], a callback or [signal@Cfut.Future::done] there. Where the future
+ * hangs on functions that were given to [method@Cfut.Future.chain] and its kin on this thread, and
+ * their main context is this thread's to run, they are called inside the wait.
  *
  * A task may wait for another one of its own executor: without limit and cancellable, what is still
  * queued there is run by the waiting thread itself, inside of the wait, to a depth of 64; otherwise
@@ -84,8 +85,13 @@ future_wait_for_own (CfutFuture  *self,
  * [property@Cfut.ThreadExecutor:compensate] neither happens, and a wait that no thread would be
  * left for fails with %CFUT_FUTURE_ERROR_DEADLOCK.
  *
- * Returns: %TRUE if the future has settled; %FALSE if the wait ended first, with
- *   %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
+ * A task that waits for itself fails with %CFUT_FUTURE_ERROR_DEADLOCK, and so does one that waits
+ * for what is made of futures of which none is left that anything else could settle: at once, or
+ * when the last one of them has settled.
+ *
+ * Errors: %G_IO_ERROR_TIMED_OUT, %G_IO_ERROR_CANCELLED, %CFUT_FUTURE_ERROR_DEADLOCK.
+ *
+ * Returns: %TRUE if the future has settled; %FALSE if the wait ended first
  *
  * Since: 1.0
  */
@@ -109,10 +115,9 @@ cfut_future_wait (CfutFuture    *self,
       return TRUE;
     }
 
-  if (cfut_thread_get ()->running_task == self)
+  if (cfut_outlook_runs_here (self))
     {
-      g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
-                           _("A task cannot wait for itself"));
+      cfut_set_wake_error (error, CFUT_WAKE_OWN);
       return FALSE;
     }
 

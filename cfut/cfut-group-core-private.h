@@ -44,8 +44,8 @@ struct _CfutGroupRequest {
   /* Called once after it was served, outside the lock, on the thread that settled, cancelled or
    * removed something. The request is not touched after it. */
   void (*wake) (CfutGroupRequest *self);
-  /* (nullable): something that waits for other futures was added. Under the core's lock, while
-   * registered. */
+  /* (nullable): something that waits for other futures was added; or, once it was looked at what
+   * the group hangs on, that may have changed. Under the core's lock, while registered. */
   void (*added) (CfutGroupRequest *self);
 
   /* The core's */
@@ -122,6 +122,9 @@ gboolean       cfut_group_core_request        (CfutGroupCore         *self,
 /* Adds references on what has not settled and waits for others. */
 void           cfut_group_core_list_following (CfutGroupCore         *self,
                                                GPtrArray             *list);
+/* Shows what has not settled, or enough of it to know what a wait hangs on. */
+void           cfut_group_core_look           (CfutGroupCore         *self,
+                                               CfutOutlook           *outlook);
 /* FALSE: it was served, wake is called or about to be; or it was withdrawn before. */
 gboolean       cfut_group_core_withdraw       (CfutGroupCore         *self,
                                                CfutGroupRequest      *request);
@@ -194,6 +197,9 @@ struct _CfutGroupCore {
   guint n_leaving;                /* of the shown ones */
   guint leaving_begin;            /* none of these stands before that */
   guint found_at;                 /* where the last removed one stood */
+  guint n_looked_at;              /* so many of the first are settled, or tasks of this pool: */
+  gpointer looked_for;            /* (nullable): compared only */
+  gboolean is_looked_at;          /* somebody has: tell of changes */
   GHashTable *following;          /* (nullable): futures that wait for others, until they settle */
   CfutPointerMap futures;         /* to the numbers of the members that are not LEAVING */
   guint32 next_number;

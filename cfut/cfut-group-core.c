@@ -400,6 +400,19 @@ core_renumber_locked (CfutGroupCore *self)
   self->next_number = self->members.len;
 }
 
+static void
+core_tell_requests_locked (CfutGroupCore *self)
+{
+  for (guint kind = 0; kind < CFUT_GROUP_N_REQUEST_KINDS; kind++)
+    for (GList *link = self->requests[kind].head; link != NULL; link = link->next)
+      {
+        CfutGroupRequest *request = link->data;
+
+        if (request->added != NULL)
+          request->added (request);
+      }
+}
+
 /* A thread that waits may have to call its function. */
 static void
 core_add_following_locked (CfutGroupCore *self,
@@ -409,14 +422,7 @@ core_add_following_locked (CfutGroupCore *self,
     self->following = g_hash_table_new (NULL, NULL);
   g_hash_table_add (self->following, future);
 
-  for (guint kind = 0; kind < CFUT_GROUP_N_REQUEST_KINDS; kind++)
-    for (GList *link = self->requests[kind].head; link != NULL; link = link->next)
-      {
-        CfutGroupRequest *request = link->data;
-
-        if (request->added != NULL)
-          request->added (request);
-      }
+  core_tell_requests_locked (self);
 }
 
 static void
@@ -480,6 +486,8 @@ cfut_group_core_add (CfutGroupCore  *self,
       failed = self->failed;
       for (gsize i = begin; i < end; i++)
         core_add_locked (self, futures[i], units != NULL ? units[i] : 1);
+      if (G_UNLIKELY (self->is_looked_at))
+        core_tell_requests_locked (self);
       fails = self->failed != failed;
       doomed = cfut_group_core_is_doomed_locked (self) && !self->closed;
       paused = self->shown.paused;
@@ -517,6 +525,8 @@ cfut_group_core_release (CfutGroupCore *self)
       self->n_holds--;
       cfut_group_core_ended_locked (self);
       cfut_group_core_serve_locked (self);
+      if (G_UNLIKELY (self->is_looked_at))
+        core_tell_requests_locked (self);
     }
   cfut_group_core_unlock (self, held);
 

@@ -157,6 +157,7 @@ core_take_leaving_locked (CfutGroupCore   *self,
   cfut_deque_remove (&self->members, kept, end - kept);
   self->n_shown -= end - kept;
   self->found_at = MIN (self->found_at, first);
+  self->n_looked_at = MIN (self->n_looked_at, first);
   if (self->n_leaving == 0)
     self->leaving_begin = G_MAXUINT;
 
@@ -194,6 +195,8 @@ core_take_joining_locked (CfutGroupCore   *self,
       cfut_deque_set (&self->members, kept++, member);
     }
   cfut_deque_remove (&self->members, kept, len - kept);
+  if (kept < len)
+    self->n_looked_at = MIN (self->n_looked_at, self->n_shown);
 
   change->position = self->n_shown;
   change->n_removed = 0;

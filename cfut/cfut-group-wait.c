@@ -24,7 +24,7 @@
 #include "core/cfut-fork-private.h"
 #include "core/cfut-point-private.h"
 #include "cfut-group-private.h"
-#include "cfut-help-private.h"
+#include "cfut-outlook-private.h"
 
 /* Entries that could not be reaped before, looked at again with each call that does not block. */
 #define REAP_OLD 2
@@ -56,6 +56,14 @@ group_block_added (CfutGroupRequest *request)
   GroupBlock *block = (GroupBlock *) ((char *) request - G_STRUCT_OFFSET (GroupBlock, request));
 
   cfut_help_nudge (&block->help);
+  cfut_help_look_again (&block->help);
+}
+
+static void
+group_block_look (CfutOutlook *outlook,
+                  gpointer     group)
+{
+  cfut_group_core_look (((CfutGroup *) group)->core, outlook);
 }
 
 /* Calls the functions on which the group's futures hang meanwhile. */
@@ -66,8 +74,10 @@ group_block_helping (CfutGroup    *self,
                      GCancellable *cancellable)
 {
   g_autoptr (GPtrArray) following = g_ptr_array_new ();
+  CfutOutlook outlook;
   CfutWake wake;
 
+  cfut_outlook_init (&outlook, &block->help);
   do
     {
       if (cfut_help_wants_more (&block->help))
@@ -77,10 +87,14 @@ group_block_helping (CfutGroup    *self,
             cfut_help_add_all (&block->help, following);
         }
       cfut_help_serve (&block->help);
+      wake = cfut_outlook_begin_block (&outlook, group_block_look, self, NULL, &block->waiter);
       /* With a deadline that has passed this only reaps. */
-      wake = cfut_owner_block (&block->waiter, deadline_usec, cancellable);
+      if (wake == CFUT_WAKE_FIRED)
+        wake = cfut_owner_block (&block->waiter, deadline_usec, cancellable);
+      cfut_outlook_end_block (&outlook);
     }
   while (wake == CFUT_WAKE_NUDGED);
+  cfut_outlook_clear (&outlook);
 
   return wake;
 }
@@ -107,7 +121,7 @@ group_block (CfutGroup    *self,
 
   cfut_waiter_init (&block->waiter);
   block->waiter.nudge = &block->help.nudged;
-  cfut_help_begin (&block->help);
+  cfut_help_begin (&block->help, timeout_usec < 0 && cancellable == NULL);
   if (cfut_group_core_request (self->core, &block->request, timeout_usec != 0))
     {
       cfut_help_end (&block->help);
@@ -332,10 +346,15 @@ group_request_async (CfutGroup            *self,
  *
  * May be called on any thread, by several at once, and needs no main loop. It blocks; in the
  * thread of a main loop use [method@Cfut.Group.next_async] or
- * [signal@Cfut.Group::future-done]. A task must not wait so for a group that it is in itself.
+ * [signal@Cfut.Group::future-done].
  *
- * Errors: %G_IO_ERROR_TIMED_OUT when nothing has settled in time; %G_IO_ERROR_CANCELLED. Then
- * no future was handed out.
+ * In a task, a group that nobody holds may have nothing left that anything else could settle than
+ * that task itself; or than tasks for which its executor has no thread left, where that may not
+ * start more ([property@Cfut.ThreadExecutor:compensate]) and the wait has neither limit nor
+ * cancellable.
+ *
+ * Errors: %G_IO_ERROR_TIMED_OUT when nothing has settled in time; %G_IO_ERROR_CANCELLED;
+ * %CFUT_FUTURE_ERROR_DEADLOCK in a task when nothing ever would. Then no future was handed out.
  *
  * Returns: (transfer full) (nullable): a settled future; %NULL at the end, and with @error set
  *
@@ -436,8 +455,10 @@ cfut_group_next_finish (CfutGroup     *self,
  * and that nobody holds ends every wait. May be called on any thread and needs no main loop. It
  * blocks; in the thread of a main loop use [method@Cfut.Group.wait_async].
  *
- * Returns: %TRUE if it is so; %FALSE if the wait ended first, with %G_IO_ERROR_TIMED_OUT or
- *   %G_IO_ERROR_CANCELLED
+ * Errors: %G_IO_ERROR_TIMED_OUT, %G_IO_ERROR_CANCELLED, and %CFUT_FUTURE_ERROR_DEADLOCK as in
+ * [method@Cfut.Group.next].
+ *
+ * Returns: %TRUE if it is so; %FALSE if the wait ended first
  *
  * Since: 1.0
  */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/cfut-thread-private.h"
+#include "core/cfut-pool-private.h"
 #include "cfut-future-private.h"
 
 G_BEGIN_DECLS
@@ -14,11 +15,15 @@ G_BEGIN_DECLS
 typedef struct {
   /* Immutable */
   CfutThread *thread;
+  gpointer task;       /* (nullable): what the thread runs; compared only */
+  gboolean is_nested;  /* and other tasks below it */
+  CfutPool *pool;      /* (nullable): which runs that, may not grow, and is waited for without limit */
 
   /* Any thread, while a chain has the help as its own, under that chain's lock */
   CfutQueue ready;
   _Atomic gboolean nudged;
-  _Atomic gboolean again;  /* there is more to be marked */
+  _Atomic gboolean again;     /* there is more to be marked */
+  _Atomic gboolean is_stale;  /* the wait hangs on something else now */
 
   /* The thread's own */
   GPtrArray *marks;   /* (nullable) */
@@ -45,7 +50,8 @@ CfutWake cfut_future_block_helping (CfutFuture    *future,
                                     GCancellable  *cancellable);
 /* The same in parts, for a wait whose waiter has `nudged` as its nudge: begin; add, serve and block
  * as long as that ends with NUDGED; end. */
-void     cfut_help_begin           (CfutHelp      *self);
+void     cfut_help_begin           (CfutHelp      *self,
+                                    gboolean       unlimited);
 void     cfut_help_end             (CfutHelp      *self);
 void     cfut_help_serve           (CfutHelp      *self);
 /* Whether what is waited for is to be added, first or again. */
@@ -58,6 +64,8 @@ void     cfut_help_add             (CfutHelp      *self,
                                     CfutFuture    *future);
 /* Any thread, under the lock of a chain that it has marked: its thread looks again. */
 void     cfut_help_nudge           (CfutHelp      *self);
+/* Any thread, under such a lock too, or before the wait may end: it looks at what it hangs on. */
+void     cfut_help_look_again      (CfutHelp      *self);
 
 /* On the thread of the mark's help. FALSE: it is no chain. */
 gboolean cfut_chain_mark           (CfutMark      *mark);

@@ -26,6 +26,7 @@
 
 #include "cfut-follow-private.h"
 #include "cfut-help-private.h"
+#include "cfut-outlook-private.h"
 #include "cfut-wait-private.h"
 
 /* Takes over the reference. */
@@ -118,14 +119,27 @@ help_serve (CfutHelp *self,
 }
 
 void
-cfut_help_begin (CfutHelp *self)
+cfut_help_look_again (CfutHelp *self)
+{
+  atomic_store_explicit (&self->is_stale, TRUE, memory_order_seq_cst);
+  atomic_store_explicit (&self->nudged, TRUE, memory_order_seq_cst);
+  cfut_parker_signal (self->thread->parker);
+}
+
+void
+cfut_help_begin (CfutHelp *self,
+                 gboolean  unlimited)
 {
   self->thread = cfut_thread_get ();
+  self->task = self->thread->running_task;
+  self->is_nested = cfut_pool_is_nested ();
+  self->pool = unlimited ? cfut_pool_get_fixed () : NULL;
   self->marks = NULL;
   self->marked = NULL;
   cfut_queue_init (&self->ready);
   atomic_init (&self->nudged, FALSE);
   atomic_init (&self->again, TRUE);
+  atomic_init (&self->is_stale, FALSE);
 }
 
 gboolean
@@ -162,24 +176,38 @@ cfut_help_end (CfutHelp *self)
   g_hash_table_unref (self->marked);
 }
 
+static void
+help_look (CfutOutlook *outlook,
+           gpointer     future)
+{
+  if (!cfut_future_is_settled (future))
+    cfut_outlook_see (outlook, future);
+}
+
 CfutWake
 cfut_future_block_helping (CfutFuture   *future,
                            gint64        deadline_usec,
                            GCancellable *cancellable)
 {
   CfutHelp help;
+  CfutOutlook outlook;
   CfutWake wake;
 
-  cfut_help_begin (&help);
+  cfut_help_begin (&help, deadline_usec == CFUT_NO_DEADLINE && cancellable == NULL);
+  cfut_outlook_init (&outlook, &help);
   do
     {
       if (cfut_help_wants_more (&help))
         cfut_help_add (&help, future);
       cfut_help_serve (&help);
-      wake = cfut_cell_block_nudged (&future->cell, &help.nudged, deadline_usec, cancellable);
+      wake = cfut_outlook_begin_block (&outlook, help_look, future, &future->cell, NULL);
+      if (wake == CFUT_WAKE_FIRED)
+        wake = cfut_cell_block_nudged (&future->cell, &help.nudged, deadline_usec, cancellable);
+      cfut_outlook_end_block (&outlook);
     }
   while (wake == CFUT_WAKE_NUDGED);
+  cfut_outlook_clear (&outlook);
   cfut_help_end (&help);
 
-  return wake;
+  return cfut_future_is_settled (future) ? CFUT_WAKE_FIRED : wake;
 }

@@ -171,7 +171,8 @@ map_step (CfutMap      *self,
  *
  * Errors: %G_IO_ERROR_TIMED_OUT when the item has not settled in time, be it that of this call or
  * [method@Cfut.Map.set_timeout_usec]; %G_IO_ERROR_CANCELLED; %CFUT_FUTURE_ERROR_DEADLOCK when an
- * item waits for itself so. Then nothing was taken, and the map may be asked again.
+ * item waits for itself so, or a task for an item for which no thread would be left. Then nothing
+ * was taken, and the map may be asked again.
  *
  * Returns: (transfer full) (nullable): the settled future of the next item; %NULL at the end, and
  *   with @error set

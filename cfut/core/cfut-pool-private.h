@@ -10,6 +10,7 @@
 #include "core/cfut-gate-private.h"
 #include "core/cfut-heap-private.h"
 #include "core/cfut-queue-private.h"
+#include "core/cfut-waiter-private.h"
 
 G_BEGIN_DECLS
 
@@ -64,6 +65,16 @@ struct _CfutPoolRun {
   GObject *object;
   CfutPoolRun *outer;     /* in which it runs, inside of a wait */
   gint64 deadline_usec;   /* 0: none; set before it is entered, then of who claims it */
+};
+
+/* A wait for what only this thread's own pool can run, on the stack of its thread; the first three
+ * are set before it begins. */
+typedef struct _CfutPoolOwnWait CfutPoolOwnWait;
+struct _CfutPoolOwnWait {
+  CfutCell *cell;           /* (nullable): what settles then ... */
+  CfutWaiter *waiter;       /* (nullable): ... or is fired; or it may be for something else ... */
+  _Atomic gboolean *is_stale;  /* (nullable): ... when this is set */
+  CfutPoolOwnWait *outer;   /* in which it waits */
 };
 
 /* Embedded in what has been given a priority. */
@@ -128,13 +139,18 @@ void      cfut_pool_set_idle       (CfutPool            *self,
 void      cfut_pool_set_compensate (CfutPool            *self,
                                     gboolean             compensate);
 
-/* On a worker: the pool that this thread works for, or NULL. */
+/* On a worker: the pool that this thread works for, or NULL; and if that may not grow. */
 CfutPool *cfut_pool_get_current    (void);
+CfutPool *cfut_pool_get_fixed      (void);
 
 /* What runs. Enter and leave on the thread that runs it, nested. */
 void      cfut_pool_enter_run      (CfutPoolRun         *run,
                                     GObject             *object);
 void      cfut_pool_leave_run      (CfutPoolRun         *run);
+/* What this worker runs, the innermost first, up to @n_max. */
+guint     cfut_pool_list_runs_here (GObject            **objects,
+                                    guint                n_max);
+gboolean  cfut_pool_is_nested      (void);
 /* Once a run with that deadline was entered, on a worker. FALSE: nothing will come of it. */
 gboolean  cfut_pool_watch_run      (gint64               deadline_usec);
 GPtrArray *cfut_pool_dup_running   (CfutPool            *self);
@@ -156,7 +172,7 @@ CfutPool *cfut_pool_block          (void);
 void      cfut_pool_unblock        (CfutPool            *self);
 /* This thread will sleep until something of its own pool has run. FALSE: that is for ever, as no
  * other worker is left for it, and the pool may not grow. */
-gboolean  cfut_pool_begin_wait_own (CfutCell            *cell);
-void      cfut_pool_end_wait_own   (void);
+gboolean  cfut_pool_begin_wait_own (CfutPoolOwnWait     *wait);
+void      cfut_pool_end_wait_own   (CfutPoolOwnWait     *wait);
 
 G_END_DECLS

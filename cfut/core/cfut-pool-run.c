@@ -153,6 +153,32 @@ cfut_pool_give_back (CfutPoolWorker *worker,
   atomic_store_explicit (&worker->run, run, memory_order_release);
 }
 
+guint
+cfut_pool_list_runs_here (GObject **objects,
+                          guint     n_max)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  CfutPoolRun *run = worker != NULL ? cfut_pool_claim (worker) : NULL;
+  guint n = 0;
+
+  if (run == NULL)
+    return 0;
+
+  for (CfutPoolRun *each = run; each != NULL && n < n_max; each = each->outer)
+    objects[n++] = each->object;
+  cfut_pool_give_back (worker, run);
+
+  return n;
+}
+
+gboolean
+cfut_pool_is_nested (void)
+{
+  GObject *objects[2];
+
+  return cfut_pool_list_runs_here (objects, 2) == 2;
+}
+
 static void
 pool_collect_running (CfutPool  *self,
                       gboolean (*wanted) (GObject *object),
@@ -394,9 +420,18 @@ cfut_pool_unblock (CfutPool *self)
     worker_count_awake (cfut_thread_get ()->worker);
 }
 
+static gboolean
+own_wait_is_over (CfutPoolOwnWait *wait)
+{
+  return (wait->cell != NULL && cfut_cell_settled (cfut_cell_load (wait->cell))) ||
+         (wait->waiter != NULL && cfut_waiter_fired (wait->waiter)) ||
+         (wait->is_stale != NULL && atomic_load_explicit (wait->is_stale, memory_order_acquire));
+}
+
 /* Without those that have no reason to wait any more, and are about to wake. */
 static guint
-pool_count_waiting_locked (CfutPool *self)
+pool_count_waiting_locked (CfutPool       *self,
+                           CfutPoolWorker *except)
 {
   guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_relaxed);
   guint n = 0;
@@ -405,43 +440,54 @@ pool_count_waiting_locked (CfutPool *self)
     {
       CfutPoolWorker *worker = atomic_load_explicit (&self->slots[i], memory_order_relaxed);
 
-      if (worker->waits_own && !worker->abandoned &&
-          (worker->awaited == NULL || !cfut_cell_settled (cfut_cell_load (worker->awaited))))
+      if (worker != except && worker->own_wait != NULL && !worker->abandoned &&
+          !own_wait_is_over (worker->own_wait))
         n++;
     }
 
   return n;
 }
 
-gboolean
-cfut_pool_begin_wait_own (CfutCell *cell)
+CfutPool *
+cfut_pool_get_fixed (void)
 {
+  CfutPool *self = cfut_pool_get_current ();
+
+  return self != NULL && !atomic_load_explicit (&self->compensate, memory_order_relaxed) ? self
+                                                                                         : NULL;
+}
+
+gboolean
+cfut_pool_begin_wait_own (CfutPoolOwnWait *wait)
+{
+  CfutPool *self = cfut_pool_get_fixed ();
   CfutPoolWorker *worker = cfut_thread_get ()->worker;
   gboolean may_wait;
-  CfutPool *self;
 
-  if (worker == NULL || atomic_load_explicit (&worker->pool->compensate, memory_order_relaxed))
+  if (self == NULL)
     return TRUE;
 
-  self = worker->pool;
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
-  may_wait = worker->abandoned || pool_count_waiting_locked (self) + 1 < self->max_workers;
-  worker->waits_own = may_wait;
-  worker->awaited = cell;
+  may_wait = worker->abandoned || pool_count_waiting_locked (self, worker) + 1 < self->max_workers;
+  if (may_wait)
+    {
+      wait->outer = worker->own_wait;
+      worker->own_wait = wait;
+    }
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   return may_wait;
 }
 
 void
-cfut_pool_end_wait_own (void)
+cfut_pool_end_wait_own (CfutPoolOwnWait *wait)
 {
-  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+  CfutPool *self = cfut_pool_get_fixed ();
 
-  if (worker == NULL || atomic_load_explicit (&worker->pool->compensate, memory_order_relaxed))
+  if (self == NULL)
     return;
 
-  cfut_lock (&worker->pool->lock, CFUT_LOCK_POOL);
-  worker->waits_own = FALSE;
-  cfut_unlock (&worker->pool->lock, CFUT_LOCK_POOL);
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  ((CfutPoolWorker *) cfut_thread_get ()->worker)->own_wait = wait->outer;
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 }

@@ -78,8 +78,7 @@ struct _CfutPoolWorker {
   /* Guarded by the pool's lock */
   gboolean in_use;
   gboolean is_idle;
-  gboolean waits_own;   /* for the pool's own tasks; without compensation only */
-  CfutCell *awaited;    /* (nullable): what settles then */
+  CfutPoolOwnWait *own_wait;   /* (nullable): the innermost; without compensation only */
   CfutPoolWorker *next_idle;
   CfutWaiter waiter;
   CfutTimer timer;     /* armed: owns a reference on the pool */

@@ -16,7 +16,9 @@ typedef enum {
   CFUT_WAKE_TIMED_OUT,
   CFUT_WAKE_CANCELLED,
   CFUT_WAKE_NUDGED,
-  CFUT_WAKE_FORKED      /* nobody is left in this process who could fire it */
+  CFUT_WAKE_FORKED,     /* nobody is left in this process who could fire it */
+  CFUT_WAKE_OWN,        /* only what runs on this thread could */
+  CFUT_WAKE_NO_THREAD   /* the same, or its pool, which has no thread left */
 } CfutWake;
 
 /* One blocking wait, on the stack of the thread that waits. Whoever fires it must not touch
@@ -53,7 +55,7 @@ CfutWake cfut_waiter_wait_asleep (CfutWaiter   *self,
 CfutWake cfut_waiter_park   (CfutWaiter    *self,
                              gint64         deadline_usec);
 
-/* TIMED_OUT or CANCELLED as a GError of GIO, FORKED as BROKEN. */
+/* TIMED_OUT or CANCELLED as a GError of GIO, FORKED as BROKEN, the others as DEADLOCK. */
 void     cfut_set_wake_error (GError   **error,
                               CfutWake   wake);
 

@@ -25,6 +25,7 @@
 #include "core/cfut-point-private.h"
 #include "core/cfut-thread-private.h"
 #include "core/cfut-waiter-private.h"
+#include "cfut-error.h"
 
 /* As long as a thread that was not lucky lately looks, and at most one that was. */
 #define SPIN_USEC CFUT_SPIN_USEC
@@ -290,4 +291,10 @@ cfut_set_wake_error (GError   **error,
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The wait was cancelled"));
   else if (wake == CFUT_WAKE_FORKED)
     g_propagate_error (error, cfut_fork_error ());
+  else if (wake == CFUT_WAKE_OWN)
+    g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
+                         _("A task cannot wait for itself"));
+  else if (wake == CFUT_WAKE_NO_THREAD)
+    g_set_error_literal (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK,
+                         _("No thread of the executor would be left to run what is waited for"));
 }
