@@ -38,6 +38,16 @@
  * before. In C, `g_autoptr (CfutExecutorScope)` instead of `g_autoptr (CfutExecutor)` waits for
  * that at the end of the block. All methods may be called on any thread.
  *
+ * Threads do not survive a `fork()`. In a child that was forked after the library was used, and does
+ * not `exec()`, what needs a thread fails with %CFUT_FUTURE_ERROR_BROKEN: submissions are rejected,
+ * and waits for what has not settled end. What needs none goes on.
+ *
+ * A function that runs on a [class@Cfut.ThreadExecutor] may fork as well. In the child it is then
+ * all that is left: when it returns the child ends, as by `_exit()`, with status 0 if it returned
+ * %TRUE and 1 otherwise. Its future settles in the parent only, and what is queued behind it runs
+ * there only. Buffered output is not written, and no `atexit()` handler is called; a child that
+ * wants that does it before, or calls `exit()` itself.
+ *
  * Since: 1.0
  */
 

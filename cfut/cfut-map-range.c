@@ -28,6 +28,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-pool-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-executor.h"
@@ -265,8 +266,11 @@ range_call (MapRange *self,
             guint64   n)
 {
   GError *error = NULL;
+  gboolean success = self->func (self->task, first, first + n, self->data.user_data, &error);
 
-  if (self->func (self->task, first, first + n, self->data.user_data, &error) && error == NULL)
+  if (cfut_is_forked_child () && cfut_thread_get ()->worker != NULL)
+    cfut_fork_leave (success);
+  if (success && error == NULL)
     return TRUE;
 
   if (error == NULL)

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/cfut-debug-private.h"
+#include "core/cfut-fork-private.h"
 #include "core/cfut-thread-private.h"
 #include "cfut-post-private.h"
 
@@ -180,6 +181,8 @@ cfut_post_run (CfutPoolEntry *entry)
   thread->running_owner = self->owner;
   running = &run;
   success = self->func (task, self->user_data, &error);
+  if (cfut_is_forked_child () && thread->worker != NULL)
+    cfut_fork_leave (success);
   running = run.outer;
   if (G_UNLIKELY (run.is_entered))
     cfut_pool_leave_run (&run.run);

@@ -16,6 +16,7 @@
 
 #include <glib/gi18n-lib.h>
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-marks-private.h"
 #include "core/cfut-point-private.h"
 #include "core/cfut-thread-private.h"
@@ -216,6 +217,8 @@ task_run_begun (CfutTask *self)
   mark = cfut_mark_begin ();
   if (G_LIKELY (success))
     success = self->func (self, self->user_data, &error);
+  if (cfut_is_forked_child () && thread->worker != NULL)
+    cfut_fork_leave (success);
   if (G_UNLIKELY (mark != 0))
     cfut_future_mark_run (future, mark);
   thread->running_owner = outer_owner;

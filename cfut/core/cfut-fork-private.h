@@ -25,6 +25,10 @@ GError *cfut_fork_error         (void);
 /* Before the first thread's record is made. */
 void    cfut_fork_watch         (void);
 
+/* In a forked child, when a function has come back that was running on this worker: it ends here. */
+G_NORETURN
+void    cfut_fork_leave         (gboolean success);
+
 /* What in a forked child may be locked for ever is taken by force. */
 void    cfut_fork_lock_in_child (GMutex *mutex);
 

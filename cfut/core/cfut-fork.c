@@ -17,11 +17,15 @@
  * Invariants:
  * 1. cfut_forked_child is TRUE before anything else of the library runs in the child.
  * 2. In the child no thread sleeps for anything, and nothing of the parent's is reaped.
+ * 3. A worker that is the child's only thread goes no further than the function that has forked: what
+ *    it came from is the parent's, and what is queued there would be run twice.
  * Not here: which calls fail (cfut-executor.c, cfut-executor-limits.c, cfut-wait.c, cfut-waiter.c,
  *   cfut-group-wait.c). */
 
 #include <glib/gi18n-lib.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "core/cfut-fork-private.h"
 #include "cfut-error.h"
@@ -94,6 +98,12 @@ cfut_fork_lock_in_child (GMutex *mutex)
         return;
       g_thread_yield ();
     }
+}
+
+void
+cfut_fork_leave (gboolean success)
+{
+  _exit (success ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 GError *

@@ -20,6 +20,7 @@
  *    given back.
  * Not here: where threads come from. */
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-lock-private.h"
 #include "core/cfut-point-private.h"
 #include "core/cfut-pool-struct-private.h"
@@ -590,10 +591,15 @@ worker_enter (CfutPoolWorker *worker)
 {
   CfutPool *self = worker->pool;
   GError *error = NULL;
+  gboolean entered;
 
   if (pool_word (self) & BROKEN)
     return FALSE;
-  if (self->klass->enter == NULL || self->klass->enter (self->data, worker->number, &error))
+
+  entered = self->klass->enter == NULL || self->klass->enter (self->data, worker->number, &error);
+  if (cfut_is_forked_child ())
+    cfut_fork_leave (entered);
+  if (entered)
     return TRUE;
 
   cfut_pool_break (self, error);
