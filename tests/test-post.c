@@ -251,6 +251,7 @@ test_post_kept_task_settles (void)
 typedef struct {
   TestGate gate;
   gboolean uses_cancellable;
+  gboolean fails;  /* with the error of the checkpoint */
   GError *error;
 } Stopped;
 
@@ -283,7 +284,9 @@ until_stopped (CfutTask  *task,
     {
       test_poll_until (!cfut_task_checkpoint (task, &self->error));
     }
-  return TRUE;
+  if (self->fails)
+    g_propagate_error (error, g_error_copy (self->error));
+  return !self->fails;
 }
 
 /* Guarantee 5: a shutdown that asks what runs to stop reaches a post through its checkpoint, and
@@ -307,6 +310,45 @@ test_post_is_asked_to_stop (void)
       g_clear_error (&stopped.error);
       test_gate_clear (&stopped.gate);
     }
+}
+
+static gboolean
+fail_as_cancelled (CfutTask  *task,
+                   gpointer   data,
+                   GError   **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "of its own accord");
+  return FALSE;
+}
+
+/* Guarantee 10: one that was asked to stop, and fails with CANCELLED then, is not reported; one that
+ * does so unasked is. */
+static void
+test_post_stopped_is_not_reported (void)
+{
+  g_autoptr (CfutExecutor) unasked = cfut_thread_executor_new (1);
+
+  reports_clear ();
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+      Stopped stopped = { .uses_cancellable = i, .fails = TRUE };
+
+      test_gate_init (&stopped.gate);
+      cfut_executor_post (executor, until_stopped, &stopped, NULL);
+      test_gate_wait_arrived (&stopped.gate, 1);
+      g_assert_true (cfut_executor_shutdown (executor,
+                                             CFUT_SHUTDOWN_CANCEL_RUNNING | CFUT_SHUTDOWN_WAIT,
+                                             TEST_DEADLINE_USEC, NULL));
+      g_assert_error (stopped.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_clear_error (&stopped.error);
+      g_assert_cmpint (g_atomic_int_get (&reports.n), ==, 0);
+      test_gate_clear (&stopped.gate);
+    }
+
+  cfut_executor_post (unasked, fail_as_cancelled, NULL, NULL);
+  assert_reported (1, "of its own accord");
+  assert_ends (unasked);
 }
 
 /* --- failing, and too late --- */
@@ -470,6 +512,7 @@ main (int   argc,
   add ("inside-a-post", inside_a_post);
   add ("kept-task-settles", kept_task_settles);
   add ("5-is-asked-to-stop", is_asked_to_stop);
+  add ("10-stopped-is-not-reported", stopped_is_not_reported);
   add ("10-failure-is-reported", failure_is_reported);
   add ("10-after-shutdown", after_shutdown);
   add ("n-pending", n_pending);

@@ -117,7 +117,19 @@ held_tear_down (Held          *held,
   test_place_assert_here (&held->destroyed, 1);
 }
 
-/* It runs once; whoever runs it again is told FALSE. */
+static void
+assert_counts (Held    *held,
+               guint64  n_pending,
+               guint64  n_completed)
+{
+  CfutExecutor *executor = CFUT_EXECUTOR (held->executor);
+
+  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, n_pending);
+  g_assert_cmpuint (cfut_executor_get_n_running (executor), ==, 0);
+  g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, n_completed);
+}
+
+/* It runs once, and is counted once; whoever runs it again is told FALSE. */
 static void
 test_work_runs_once (Held          *held,
                      gconstpointer  data)
@@ -131,16 +143,20 @@ test_work_runs_once (Held          *held,
   g_assert_false (cfut_work_reject (held->executor->work, error));
   g_assert_cmpint (held->n_ran, ==, 1);
   test_assert_settles (held->future, CFUT_STATE_RESOLVED);
+  assert_counts (held, 0, 1);
 }
 
-/* Guarantee 1: it may be rejected with any error, instead of being run. */
+/* Guarantee 1: it may be rejected with any error, instead of being run, and has not been completed
+ * then. */
 static void
 test_work_rejected (Held          *held,
                     gconstpointer  data)
 {
   g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "busy");
 
+  assert_counts (held, 1, 0);
   g_assert_true (cfut_work_reject (held->executor->work, error));
+  assert_counts (held, 0, 0);
   test_assert_fails (held->future, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_BUSY);
   g_assert_false (cfut_work_run (held->executor->work));
   g_assert_false (cfut_work_reject (held->executor->work, error));
@@ -156,6 +172,7 @@ test_work_dropped (Held          *held,
   test_assert_fails (held->future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
                      CFUT_FUTURE_ERROR_ABANDONED);
   g_assert_cmpint (held->n_ran, ==, 0);
+  assert_counts (held, 0, 0);
 }
 
 static gpointer
