@@ -236,7 +236,8 @@ cfut_future_class_init (CfutFutureClass *klass)
    * CfutFuture:state: (getter get_state)
    *
    * Where the future stands. Notified on the owner's context; states that pass between two
-   * deliveries are not notified one by one.
+   * deliveries are not notified one by one, and that a function runs is told about a sixtieth of a
+   * second after it began, if it still runs then.
    *
    * Since: 1.0
    */
