@@ -307,18 +307,22 @@ test_interleave_deadline_of_the_next (void)
   for (guint i = 0; i < G_N_ELEMENTS (points); i++)
     {
       g_autoptr (CfutExecutor) executor = cfut_thread_executor_new (1);
+      g_autoptr (CfutFuture) before = NULL;
       g_autoptr (CfutFuture) blocker = NULL;
       g_autoptr (CfutFuture) first = NULL;
       g_autoptr (CfutFuture) next = NULL;
       TestStop timer;
-      TestGate gate, inside;
+      TestGate begin, gate, inside;
 
+      test_gate_init (&begin);
       test_gate_init (&gate);
       test_gate_init (&inside);
       test_stop_at (&timer, points[i], NULL);
+      before = cfut_executor_submit (executor, test_task_pass, &begin, NULL);
       first = submit_with_deadline (executor, 20 * 1000, test_task_nothing, NULL);
-      /* So that the worker does not sleep, which would take the timer back. */
+      /* So that the worker does not sleep after that, which would take the timer back. */
       blocker = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
+      test_gate_open (&begin);
       test_stop_wait (&timer);
       test_assert_settles (first, CFUT_STATE_RESOLVED);
 
@@ -331,6 +335,7 @@ test_interleave_deadline_of_the_next (void)
       test_assert_settles (blocker, CFUT_STATE_RESOLVED);
       cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, -1, NULL);
       test_stop_clear (&timer);
+      test_gate_clear (&begin);
       test_gate_clear (&gate);
       test_gate_clear (&inside);
     }
