@@ -7,8 +7,9 @@
 
 #include "test-map-util.h"
 
-/* Added to the size of a chunk: there are two of them in all. */
+/* Added to the size of a chunk: there are two of them in all; and, they are calls by name. */
 #define ALL_MADE 16
+#define BY_NAME 32
 
 /* A map whose first task has ended, over an executor of one worker, which stands at a gate now, with a queue that has
  * no room. */
@@ -24,6 +25,31 @@ typedef struct {
   guint n_items;
 } Full;
 
+static gboolean
+call_number (CfutTask  *task,
+             GVariant  *args,
+             gpointer   user_data,
+             GError   **error)
+{
+  cfut_task_set_result_int64 (task, ITEM_NUMBER (g_variant_get_uint32 (args)));
+  return TRUE;
+}
+
+static CfutMap *
+map_by_name (Full        *self,
+             CfutRequest *request)
+{
+  GVariantBuilder args;
+
+  g_variant_builder_init (&args, G_VARIANT_TYPE ("au"));
+  for (guint i = 0; i < self->n_items; i++)
+    g_variant_builder_add (&args, "u", i);
+  cfut_functions_add (cfut_executor_get_functions (self->executor), "number", call_number,
+                      &self->destroyed, test_place_note);
+  return cfut_executor_map_call (self->executor, request, "number", g_variant_builder_end (&args),
+                                 self->chunk);
+}
+
 static void
 full_set_up (Full          *self,
              gconstpointer  kind)
@@ -31,7 +57,7 @@ full_set_up (Full          *self,
   g_autoptr (CfutRequest) request = NULL;
 
   self->chunk = GPOINTER_TO_UINT (kind) % ALL_MADE;
-  self->n_items = GPOINTER_TO_UINT (kind) < ALL_MADE ? 7 : 2 * self->chunk;
+  self->n_items = GPOINTER_TO_UINT (kind) & ALL_MADE ? 2 * self->chunk : 7;
   request = chunked (self->chunk);
   self->group = cfut_group_new ();
   cfut_request_set_when_full (request, CFUT_WHEN_FULL_BLOCK);
@@ -39,8 +65,10 @@ full_set_up (Full          *self,
   self->executor = cfut_thread_executor_new (1);
   cfut_executor_set_max_pending (self->executor, 1);
   test_gate_init (&self->gate);
-  self->map = cfut_executor_map (self->executor, request, self->n_items, self->chunk, item_kept,
-                                 &self->destroyed, test_place_note);
+  self->map = GPOINTER_TO_UINT (kind) & BY_NAME
+    ? map_by_name (self, request)
+    : cfut_executor_map (self->executor, request, self->n_items, self->chunk, item_kept,
+                         &self->destroyed, test_place_note);
   test_poll_until (cfut_executor_get_n_completed (self->executor) == 1);
   self->blocker = cfut_executor_submit (self->executor, test_task_pass, &self->gate, NULL);
   test_gate_wait_arrived (&self->gate, 1);
@@ -79,11 +107,11 @@ full_tear_down (Full          *self,
   g_clear_object (&self->map);
   g_assert_true (cfut_executor_shutdown (self->executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC,
                                          NULL));
-  test_iterate_until (NULL, test_place_get_n (&self->destroyed) == 1);
-  test_place_assert_here (&self->destroyed, 1);
   g_object_unref (self->blocker);
   g_object_unref (self->filler);
   g_object_unref (self->executor);
+  test_iterate_until (NULL, test_place_get_n (&self->destroyed) == 1);
+  test_place_assert_here (&self->destroyed, 1);
   g_object_unref (self->group);
   test_iterate_ready (NULL);
   test_gate_clear (&self->gate);
@@ -357,6 +385,8 @@ main (int   argc,
     { "in-chunks", 3 },
     { "the-last", 1 + ALL_MADE },
     { "the-last-chunk", 3 + ALL_MADE },
+    { "calls", 1 + BY_NAME },
+    { "the-last-call", 1 + ALL_MADE + BY_NAME },
   };
 
   g_test_init (&argc, &argv, NULL);
