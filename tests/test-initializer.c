@@ -13,17 +13,6 @@
 
 #include <pthread.h>
 
-static void
-assert_ends (CfutExecutor *executor)
-{
-  GError *error = NULL;
-
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-  test_iterate_ready (NULL);
-}
-
 /* --- names --- */
 
 static gboolean
@@ -72,9 +61,9 @@ test_initializer_names (void)
   assert_named (named, "disk-1", "disk-1");
   assert_named (lengthy, "a-rather-long-name-1", "a-rather-long-n");
 
-  assert_ends (usual);
-  assert_ends (named);
-  assert_ends (lengthy);
+  test_assert_ends (usual);
+  test_assert_ends (named);
+  test_assert_ends (lengthy);
 }
 
 /* --- once for each thread --- */
@@ -153,7 +142,7 @@ test_initializer_once_for_each_thread (void)
   test_gate_open (&gate);
   for (guint i = 0; i < 300; i++)
     g_object_unref (cfut_executor_submit (executor, check_prepared, NULL, NULL));
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpint (preparation.n_calls, ==, 3);
   g_assert_cmpint (test_place_get_n (&preparation.destroyed), ==, 0);
 
@@ -204,7 +193,7 @@ test_initializer_fails (void)
       assert_broken (futures[i]);
       g_object_unref (futures[i]);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_object_unref (executor);
   test_iterate_until (NULL, test_place_get_n (&destroyed) == G_N_ELEMENTS (futures) &&
                             test_place_get_n (&preparation.destroyed) > 0);
@@ -230,7 +219,7 @@ test_initializer_fails_without_error (void)
                                         NULL);
   future = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN);
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* Guarantee 1: what runs on a thread that was prepared runs to its end, though a second one cannot
@@ -257,7 +246,7 @@ test_initializer_fails_on_the_second (void)
   assert_broken (late);
   test_gate_open (&gate);
   test_assert_settles (runs, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_gate_clear (&gate);
 }
 
@@ -309,7 +298,7 @@ test_initializer_breaks_while_submitting (void)
         g_thread_join (threads[i]);
       g_assert_cmpint (submitter.n_settled, ==, 20);
       if (round % 2 == 0)
-        assert_ends (executor);
+        test_assert_ends (executor);
       g_object_unref (executor);
       test_iterate_until (NULL, test_place_get_n (&destroyed) == 20 &&
                                 test_place_get_n (&preparation.destroyed) == 1);
@@ -356,7 +345,7 @@ test_initializer_bad_input (void)
   cfut_thread_executor_set_initializer (CFUT_THREAD_EXECUTOR (executor), fail_without_error, NULL,
                                         NULL);
   g_test_assert_expected_messages ();
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 int

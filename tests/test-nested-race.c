@@ -7,18 +7,6 @@
 
 #include "test-util.h"
 
-static void
-assert_ends (CfutExecutor *executor)
-{
-  GError *error = NULL;
-
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-  g_assert_cmpuint (cfut_executor_get_n_running (executor), ==, 0);
-  test_iterate_ready (NULL);
-}
-
 typedef struct {
   CfutExecutor *executor;
   TestPlace destroyed;
@@ -87,7 +75,7 @@ test_nested_inline_races (void)
               g_object_unref (futures[i]);
             }
         }
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_assert_cmpint (race.n_ran, ==, n);
       test_iterate_until (NULL, test_place_get_n (&race.destroyed) == n);
       test_place_assert_here (&race.destroyed, n);
@@ -144,7 +132,7 @@ test_nested_wait_for_what_is_resumed (void)
       test_assert_settles (paused, CFUT_STATE_RESOLVED);
       test_assert_settles (waiting, CFUT_STATE_RESOLVED);
       g_thread_join (looks);
-      assert_ends (executor);
+      test_assert_ends (executor);
       test_gate_clear (&gate);
     }
 }
@@ -194,7 +182,7 @@ test_nested_is_not_pending (void)
   test_gate_open (&stopped.gate);
   test_assert_settles (outer, CFUT_STATE_RESOLVED);
   g_assert_false (stopped.told);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_gate_clear (&stopped.gate);
 }
 

@@ -7,18 +7,6 @@
 
 #include "test-util.h"
 
-static void
-assert_ends (CfutExecutor *executor)
-{
-  GError *error = NULL;
-
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-  g_assert_cmpuint (cfut_executor_get_n_running (executor), ==, 0);
-  test_iterate_ready (NULL);
-}
-
 static guint
 n_threads (CfutExecutor *executor)
 {
@@ -107,7 +95,7 @@ test_nested_leaves_nothing_queued (void)
 
   g_assert_true (cfut_future_wait (future, TEST_DEADLINE_USEC, NULL, NULL));
   g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* Guarantee 6: in a pool of one the wait runs what it waits for, on its own thread, and it counts
@@ -125,7 +113,7 @@ test_nested_inline (void)
   g_assert_cmpuint (pair.n_pending, ==, 0);
   g_assert_cmpuint (pair.n_running, ==, 2);
   g_assert_cmpuint (n_threads (executor), ==, 1);
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 2);
 }
 
@@ -183,7 +171,7 @@ test_nested_deep (void)
       g_assert_cmpint (deep.most_threads, >=, 2);
       g_assert_cmpint (deep.most_threads, <=, 201);
       test_poll_until (n_threads (executor) <= max);
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 201);
     }
 }
@@ -240,7 +228,7 @@ test_nested_tree (void)
       future = cfut_executor_submit (executor, grow_tree, &tree, NULL);
       g_assert_cmpint (cfut_future_result_int64 (future, TEST_DEADLINE_USEC, NULL), ==,
                        (3 * 729 - 1) / 2);
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, (3 * 729 - 1) / 2);
     }
 }
@@ -289,7 +277,7 @@ test_nested_wait_with_limit (void)
             }
         }
       test_poll_until (n_threads (executor) <= max);
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 50 * 16);
     }
 }
@@ -325,7 +313,7 @@ test_nested_all_blocked_then_submit (void)
           g_object_unref (futures[i]);
         }
       test_poll_until (n_threads (executor) <= max);
-      assert_ends (executor);
+      test_assert_ends (executor);
     }
 }
 
@@ -376,7 +364,7 @@ test_nested_limits_hold_again (void)
 
       for (guint i = 0; i < 500; i++)
         g_object_unref (cfut_executor_submit (executor, measure_crowding, &crowding, NULL));
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_assert_cmpint (crowding.n_most, <=, (int) max);
       g_assert_cmpint (crowding.n_most, >=, 1);
     }
@@ -463,7 +451,7 @@ test_nested_groups_and_maps (void)
           g_object_unref (futures[i]);
         }
       test_poll_until (n_threads (executor) <= max);
-      assert_ends (executor);
+      test_assert_ends (executor);
     }
 }
 
@@ -511,8 +499,8 @@ test_nested_two_pools (void)
       test_assert_settles (from_two, CFUT_STATE_RESOLVED);
     }
   test_poll_until (n_threads (one) <= 1 && n_threads (two) <= 1);
-  assert_ends (one);
-  assert_ends (two);
+  test_assert_ends (one);
+  test_assert_ends (two);
 }
 
 /* --- without compensation --- */
@@ -537,8 +525,8 @@ test_nested_serial_pool (void)
   test_assert_settles (served, CFUT_STATE_RESOLVED);
 
   g_assert_cmpuint (n_threads (two), <=, 2);
-  assert_ends (one);
-  assert_ends (two);
+  test_assert_ends (one);
+  test_assert_ends (two);
 }
 
 typedef struct {
@@ -577,7 +565,7 @@ test_nested_serial_pool_of_two (void)
   test_assert_settles (future, CFUT_STATE_RESOLVED);
   g_assert_error (chain.error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK);
   g_clear_error (&chain.error);
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 typedef struct {
@@ -617,7 +605,7 @@ test_nested_serial_pool_counts_sleepers (void)
       test_gate_open (&handover.gate);
       test_assert_settles (first, CFUT_STATE_RESOLVED);
       test_assert_settles (next, CFUT_STATE_RESOLVED);
-      assert_ends (executor);
+      test_assert_ends (executor);
       test_gate_clear (&handover.gate);
     }
 }
@@ -638,7 +626,7 @@ test_nested_wait_for_oneself (void)
   g_autoptr (CfutFuture) future = cfut_executor_submit (executor, wait_for_oneself, NULL, NULL);
 
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLOCK);
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 int

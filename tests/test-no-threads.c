@@ -15,17 +15,6 @@
 #include "test-util.h"
 
 static void
-assert_ends (CfutExecutor *executor)
-{
-  GError *error = NULL;
-
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
-  g_assert_no_error (error);
-  test_iterate_ready (NULL);
-  g_assert_cmpuint (cfut_thread_executor_get_n_threads (CFUT_THREAD_EXECUTOR (executor)), ==, 0);
-}
-
-static void
 limit_threads (rlim_t n)
 {
   struct rlimit limit;
@@ -130,8 +119,8 @@ submit_without_threads (void)
   fresh = cfut_thread_executor_new (2);
   in_fresh = cfut_executor_submit (fresh, test_task_nothing, NULL, NULL);
   test_assert_settles (in_fresh, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
-  assert_ends (fresh);
+  test_assert_ends (executor);
+  test_assert_ends (fresh);
 }
 
 /* Guarantee 1: futures of an executor that can make no thread are rejected with BROKEN; none
@@ -180,7 +169,7 @@ submit_behind_one_thread (void)
       g_object_unref (futures[i]);
     }
   test_assert_settles (blocker, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_gate_clear (&meeting);
   test_gate_clear (&gate);
 }
@@ -230,7 +219,7 @@ submit_again_and_again (void)
       test_assert_settles (with, CFUT_STATE_RESOLVED);
       test_iterate_until (NULL, test_place_get_n (&destroyed) == 2 * (int) i);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* The same several times over, for an executor of one thread that goes at once. */
@@ -278,7 +267,7 @@ submit_with_deadlines (void)
       limit_threads (RLIM_INFINITY);
     }
 
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* Guarantee 7: a deadline that no thread can watch is an error, and the function is not called;

@@ -8,17 +8,6 @@
 
 #include "test-util.h"
 
-static void
-assert_ends (CfutExecutor *executor)
-{
-  GError *error = NULL;
-
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-  g_assert_cmpuint (cfut_executor_get_n_running (executor), ==, 0);
-}
-
 static guint
 n_threads (CfutExecutor *executor)
 {
@@ -86,7 +75,7 @@ test_pause_queued (void)
       test_assert_settles (future, CFUT_STATE_RESOLVED);
       cfut_future_pause (future);
       g_assert_false (cfut_future_is_paused (future));
-      assert_ends (executor);
+      test_assert_ends (executor);
       test_iterate_until (NULL, test_place_get_n (&destroyed) == 1);
       test_place_assert_here (&destroyed, 1);
       g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 22);
@@ -107,7 +96,7 @@ test_pause_set_priority (void)
   g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_PENDING);
   cfut_future_resume (future);
   test_assert_settles (future, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* Guarantee 5: what is paused is cancelled at once, whether it was set aside already or stands in
@@ -129,7 +118,7 @@ test_pause_then_cancel (void)
       g_assert_false (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, 1000, NULL));
       g_assert_true (cfut_future_cancel (future));
       g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_object_unref (future);
       test_iterate_until (NULL, test_place_get_n (&destroyed) == 1 &&
                                 g_atomic_int_get (&n_gone) == 1);
@@ -192,7 +181,7 @@ test_pause_queue_deadline (void)
   cfut_future_pause (future);
   cfut_executor_resume (executor);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* --- running --- */
@@ -276,7 +265,7 @@ test_pause_running (void)
   g_atomic_int_set (&stepper.ends, TRUE);
   test_assert_settles (future, CFUT_STATE_RESOLVED);
   test_poll_until (n_threads (executor) <= 1);
-  assert_ends (executor);
+  test_assert_ends (executor);
   stepper_clear (&stepper);
 }
 
@@ -304,7 +293,7 @@ test_pause_running_cancelled (void)
         g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_CANCEL_RUNNING, 0, NULL));
       test_assert_fails (future, CFUT_STATE_CANCELLED, G_IO_ERROR, G_IO_ERROR_CANCELLED);
       g_assert_error (stepper.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-      assert_ends (executor);
+      test_assert_ends (executor);
       stepper_clear (&stepper);
     }
 }
@@ -324,7 +313,7 @@ test_pause_running_deadline (void)
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
   g_assert_false (cfut_future_is_paused (future));
   test_poll_until (cfut_executor_get_n_running (executor) == 0);
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_error (stepper.error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
   test_iterate_ready (NULL);
   stepper_clear (&stepper);
@@ -429,7 +418,7 @@ test_pause_races (void)
         g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_DEFAULT, 0, NULL));
       for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
         cfut_future_resume (futures[i]);
-      assert_ends (executor);
+      test_assert_ends (executor);
       for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
         {
           g_assert_true (cfut_future_is_settled (futures[i]));
@@ -517,7 +506,7 @@ test_pause_executor (void)
 
   cfut_executor_resume (executor);
   g_assert_false (cfut_executor_is_paused (executor));
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpint (g_atomic_int_get (&n_ran), ==, 30);
   g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 31);
   test_gate_clear (&gate);
@@ -588,7 +577,7 @@ test_pause_executor_races (void)
           g_object_unref (futures[i]);
         }
       g_thread_join (thread);
-      assert_ends (executor);
+      test_assert_ends (executor);
     }
 }
 

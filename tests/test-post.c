@@ -8,16 +8,6 @@
 
 #include "test-util.h"
 
-static void
-assert_ends (CfutExecutor *executor)
-{
-  GError *error = NULL;
-
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-}
-
 /* --- reports --- */
 
 typedef struct {
@@ -93,7 +83,7 @@ test_post_runs (void)
       cfut_executor_post (executor, test_task_count, &n_ran, NULL);
       cfut_executor_post (executor, test_task_nothing, &destroyed, test_place_note);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_iterate_until (NULL, test_place_get_n (&destroyed) == 2000);
   test_place_assert_here (&destroyed, 2000);
   g_assert_cmpint (g_atomic_int_get (&n_ran), ==, 2000);
@@ -125,7 +115,7 @@ test_post_from_another_context (void)
   test_loop_thread_call (thread, post_from_there, &elsewhere);
   test_poll_until (test_place_get_n (&elsewhere.destroyed) == 100);
   g_assert_true (elsewhere.destroyed.thread == test_loop_thread_get_thread (thread));
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_loop_thread_free (thread);
 }
 
@@ -178,7 +168,7 @@ test_post_inside_a_post (void)
       cfut_executor_post (executor, post_more, &nested, nested_destroy);
       test_iterate_until (NULL, test_place_get_n (&nested.destroyed) == 601);
       test_place_assert_here (&nested.destroyed, 601);
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_assert_cmpint (g_atomic_int_get (&nested.n_ran), ==, 601);
     }
 }
@@ -236,7 +226,7 @@ test_post_kept_task_settles (void)
       test_iterate_until (NULL, test_place_get_n (&destroyed) == 1 &&
                                 test_place_get_n (&keeper.called) == (keeper.watches ? 1 : 0));
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_iterate_ready (NULL);
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
     {
@@ -348,7 +338,7 @@ test_post_stopped_is_not_reported (void)
 
   cfut_executor_post (unasked, fail_as_cancelled, NULL, NULL);
   assert_reported (1, "of its own accord");
-  assert_ends (unasked);
+  test_assert_ends (unasked);
 }
 
 /* --- failing, and too late --- */
@@ -368,7 +358,7 @@ test_post_failure_is_reported (void)
   assert_reported (1, "it failed as it should");
   cfut_executor_post (executor, test_task_unset, &destroyed, test_place_note);
   assert_reported (2, "set no error");
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_iterate_until (NULL, test_place_get_n (&destroyed) == 2);
   test_place_assert_here (&destroyed, 2);
   g_assert_cmpint (n_ran, ==, 1);
@@ -383,7 +373,7 @@ test_post_after_shutdown (void)
   int n_ran = 0;
 
   reports_clear ();
-  assert_ends (executor);
+  test_assert_ends (executor);
   cfut_executor_post (executor, test_task_nothing, &destroyed, test_place_note);
   cfut_executor_post (executor, test_task_count, &n_ran, NULL);
   assert_reported (2, "shut down");
@@ -415,7 +405,7 @@ test_post_n_pending (void)
   g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
   g_assert_cmpuint (cfut_executor_get_n_running (executor), ==, 1);
   test_gate_open (&gate);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_iterate_until (NULL, test_place_get_n (&destroyed) == 50);
   test_place_assert_here (&destroyed, 50);
   g_assert_cmpint (n_ran, ==, 0);
@@ -471,7 +461,7 @@ test_post_derived_executor (void)
   test_place_assert_here (&destroyed, 2);
   test_iterate_until (NULL, g_atomic_int_get (&reports.n) == 1);
   assert_reported (1, "it failed as it should");
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* With a request, which may settle the future before the derived executor has its work: the log of
@@ -494,7 +484,7 @@ test_post_derived_executor_settled_early (void)
       g_clear_error (&error);
       error = cfut_future_dup_error (future);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 int

@@ -134,7 +134,7 @@ test_request_queue_deadline_against_start (void)
           n_rejected++;
         }
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_test_message ("%d rejected, %d ran", n_rejected, n_ran);
   g_assert_cmpint (n_rejected + n_ran, ==, n);
   g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, n_ran);
@@ -226,7 +226,7 @@ test_request_run_deadline (void)
       g_assert_null (cfut_future_result (future, 0, NULL));
       late_clear (&late);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 static void
@@ -261,7 +261,7 @@ test_request_run_deadline_cancels (void)
   test_gate_init (&gate);
   future = submit_until (executor, -1, 1000, wait_on_cancellable, &gate, NULL);
   assert_deadline (future);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_gate_clear (&gate);
 }
 
@@ -287,7 +287,7 @@ test_request_run_deadline_in_time (void)
       g_assert_cmpint (cfut_future_result_int64 (good, -1, NULL), ==, 5);
       test_assert_fails (bad, CFUT_STATE_REJECTED, G_IO_ERROR, G_IO_ERROR_FAILED);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_iterate_until (NULL, g_atomic_int_get (&n_gone) == (int) (2 * n));
 }
 
@@ -316,7 +316,7 @@ test_request_stuck_thread_is_replaced (void)
   g_assert_cmpuint (cfut_thread_executor_get_n_threads (threads), <=, 1);
   last = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
   test_assert_settles (last, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 3);
   test_iterate_until (NULL, test_place_get_n (&late.destroyed) == 1);
   late_clear (&late);
@@ -379,7 +379,7 @@ test_request_stuck_in_a_wait (void)
         }
       test_poll_until (cfut_thread_executor_get_n_abandoned (threads) == 0);
       assert_deadline (stuck);
-      assert_ends (executor);
+      test_assert_ends (executor);
       test_gate_clear (&wait.before);
       test_gate_clear (&gate);
     }
@@ -398,7 +398,7 @@ test_request_shutdown_while_stuck (void)
   late_init (&late);
   stuck = submit_until (executor, -1, 500, late_run, &late, late_destroy);
   other = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
-  assert_ends (executor);
+  test_assert_ends (executor);
   assert_deadline (stuck);
   test_assert_settles (other, CFUT_STATE_RESOLVED);
   g_assert_cmpint (test_place_get_n (&late.destroyed), ==, 0);
@@ -486,7 +486,7 @@ test_request_run_deadline_against_end (void)
         }
     }
   g_test_message ("%u deadlines, %u ends", n_deadlines, n_ends);
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 4000);
 }
 

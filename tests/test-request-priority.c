@@ -227,7 +227,7 @@ test_request_priority_races (void)
       for (guint i = 0; i < 2; i++)
         g_thread_join (threads[i]);
 
-      assert_ends (executor);
+      test_assert_ends (executor);
       for (guint i = 0; i < G_N_ELEMENTS (futures); i++)
         {
           g_assert_true (cfut_future_is_settled (futures[i]));
@@ -276,7 +276,7 @@ test_request_background_ages (void)
     g_object_unref (submit (held.executor, 0, flood_on, &flood, NULL));
   held_open (&held);
   test_assert_settles (awaited, CFUT_STATE_RESOLVED);
-  assert_ends (held.executor);
+  test_assert_ends (held.executor);
   held_clear (&held, 1 + (guint64) g_atomic_int_get (&flood.n_starts));
 }
 
@@ -299,7 +299,7 @@ test_request_default_among_urgent (void)
     g_object_unref (submit (held.executor, -100, flood_on, &flood, NULL));
   held_open (&held);
   test_assert_settles (flood.awaited, CFUT_STATE_RESOLVED);
-  assert_ends (held.executor);
+  test_assert_ends (held.executor);
 
   /* Seven for each of them, the four that end the flood, and what the first look at the queue is
    * worth. */
@@ -337,7 +337,7 @@ test_request_default_behind_a_long_task (void)
   for (guint i = 0; i < G_N_ELEMENTS (defaults); i++)
     test_assert_settles (defaults[i], CFUT_STATE_RESOLVED);
   test_gate_open (&gate);
-  assert_ends (executor);
+  test_assert_ends (executor);
 
   /* The flood looks at the last of them until then. */
   for (guint i = 0; i < G_N_ELEMENTS (defaults); i++)

@@ -100,7 +100,7 @@ test_request_group_cancelled_while_submitting (void)
     }
   g_atomic_int_set (&canceller.ends, TRUE);
   g_thread_join (thread);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_iterate_until (NULL, test_place_get_n (&called) >= n);
   test_iterate_ready (NULL);
   g_assert_cmpint (test_place_get_n (&called), ==, n);
@@ -128,7 +128,7 @@ test_request_cancelled_before (void)
   g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_CANCELLED);
   test_iterate_until (NULL, test_place_get_n (&destroyed) > 0);
   test_place_assert_here (&destroyed, 1);
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpuint (cfut_executor_get_n_completed (executor), ==, 0);
 }
 
@@ -185,7 +185,7 @@ test_request_cancelled_while_running (void)
 
   other = cfut_executor_submit (executor, test_task_nothing, NULL, NULL);
   test_assert_settles (other, CFUT_STATE_RESOLVED);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_gate_clear (&gate);
 }
 
@@ -319,7 +319,7 @@ test_request_cancel_races (void)
         }
       g_thread_join (thread);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_iterate_until (NULL, test_place_get_n (&destroyed) == n);
   test_place_assert_here (&destroyed, n);
 }

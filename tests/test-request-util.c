@@ -22,21 +22,11 @@ held_open (Held *self)
 }
 
 void
-assert_ends (CfutExecutor *executor)
-{
-  GError *error = NULL;
-
-  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-}
-
-void
 held_clear (Held    *self,
             guint64  n_completed)
 {
   held_open (self);
-  assert_ends (self->executor);
+  test_assert_ends (self->executor);
   g_assert_cmpuint (cfut_executor_get_n_completed (self->executor), ==, n_completed + 1);
   g_assert_cmpuint (cfut_executor_get_n_running (self->executor), ==, 0);
   g_clear_object (&self->blocker);

@@ -20,6 +20,5 @@ void held_open   (Held         *self);
 /* All has ended, and so many functions have run besides the blocker. */
 void held_clear  (Held         *self,
                   guint64       n_completed);
-void assert_ends (CfutExecutor *executor);
 
 G_END_DECLS

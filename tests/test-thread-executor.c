@@ -11,13 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void
-assert_ends (CfutExecutor *executor)
-{
-  g_assert_true (cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, NULL));
-  test_iterate_ready (NULL);
-}
-
 /* The number of workers is as asked for, by constructor or property; 0 means the default. */
 static void
 test_thread_executor_max_workers (void)
@@ -92,7 +85,7 @@ test_thread_executor_runs_so_many_at_once (void)
                                                                 &crowding, NULL);
           g_assert_nonnull (future);
         }
-      assert_ends (executor);
+      test_assert_ends (executor);
       g_assert_cmpint (crowding.n_most, <=, (int) numbers[i]);
       g_assert_cmpint (crowding.n_most, >=, 1);
       test_gate_clear (&gate);
@@ -131,7 +124,7 @@ test_thread_executor_one_worker_keeps_the_order (void)
       *turn = (Turn) { &next, i };
       future = cfut_executor_submit (executor, take_turn, turn, g_free);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpint (next, ==, 5000);
 }
 
@@ -186,7 +179,7 @@ test_thread_executor_park_against_submit (void)
         }
       for (guint j = 0; j < G_N_ELEMENTS (threads); j++)
         g_thread_join (threads[j]);
-      assert_ends (executor);
+      test_assert_ends (executor);
     }
 }
 
@@ -222,7 +215,7 @@ test_thread_executor_long_task_holds_up_no_other (void)
       test_gate_clear (&gate);
       g_free (futures);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 typedef struct {
@@ -270,7 +263,7 @@ test_thread_executor_children_are_stolen (void)
       test_gate_open (&parent.gate);
       test_assert_settles (future, CFUT_STATE_RESOLVED);
       g_free (parent.children);
-      assert_ends (executor);
+      test_assert_ends (executor);
       test_gate_clear (&parent.gate);
     }
 }
@@ -321,7 +314,7 @@ test_thread_executor_needs_no_gio_threads (void)
 
       test_assert_settles (future, CFUT_STATE_RESOLVED);
     }
-  assert_ends (executor);
+  test_assert_ends (executor);
   g_assert_cmpint (n_done, ==, 0);
 
   test_gate_open (&gate);
@@ -380,7 +373,7 @@ test_thread_executor_leaves_gio_its_threads (void)
   g_assert_cmpuint (cfut_executor_get_n_running (executor), ==, N_BLOCKED);
 
   test_gate_open (&gate);
-  assert_ends (executor);
+  test_assert_ends (executor);
   test_gate_clear (&gate);
 }
 
@@ -461,7 +454,7 @@ test_thread_executor_idle_threads_go (void)
 
   future = cfut_executor_submit (executor, test_task_number, GINT_TO_POINTER (1), NULL);
   g_assert_cmpint (cfut_future_result_int64 (future, TEST_DEADLINE_USEC, NULL), ==, 1);
-  assert_ends (executor);
+  test_assert_ends (executor);
 }
 
 /* Guarantee 9: those of an executor that was shut down or dropped do not stay that long. */
@@ -473,7 +466,7 @@ test_thread_executor_ended_threads_go (void)
 
   use_all_workers (ended);
   begin = g_get_monotonic_time ();
-  assert_ends (ended);
+  test_assert_ends (ended);
   test_poll_until (cfut_thread_executor_get_n_threads (CFUT_THREAD_EXECUTOR (ended)) == 0);
   g_assert_cmpint (g_get_monotonic_time () - begin, <, 10 * G_USEC_PER_SEC);
 }

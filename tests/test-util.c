@@ -351,6 +351,21 @@ test_assert_fails (CfutFuture *future,
   g_error_free (error);
 }
 
+void
+test_assert_ends (CfutExecutor *executor)
+{
+  GError *error = NULL;
+  guint n_stuck = 0;
+
+  cfut_executor_shutdown (executor, CFUT_SHUTDOWN_WAIT, TEST_DEADLINE_USEC, &error);
+  g_assert_no_error (error);
+  if (CFUT_IS_THREAD_EXECUTOR (executor))
+    n_stuck = cfut_thread_executor_get_n_abandoned (CFUT_THREAD_EXECUTOR (executor));
+  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
+  g_assert_cmpuint (cfut_executor_get_n_running (executor), <=, n_stuck);
+  test_iterate_ready (NULL);
+}
+
 gboolean
 test_ask_getter (CfutFuture  *future,
                  TestKind     kind,

@@ -124,6 +124,10 @@ void test_assert_fails     (CfutFuture *future,
                             CfutState   state,
                             GQuark      domain,
                             int         code);
+/* Shuts it down, within the guard's limit: nothing is left in it then, but for what was given up, and
+ * all that is ready here has been dispatched. */
+void test_assert_ends      (CfutExecutor *executor);
+
 /* The kinds of values that have a setter and a getter of their own. */
 typedef enum {
   TEST_KIND_VARIANT,
