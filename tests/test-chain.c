@@ -4,14 +4,7 @@
 
 /* chain, recover and always: what follows a future, on the context of who asked for it. */
 
-#include "test-util.h"
-
-/* Deeper than any stack; where each allocation is recorded that takes too long. */
-#ifdef __SANITIZE_ADDRESS__
-#define N_LONG 10000
-#else
-#define N_LONG 100000
-#endif
+#include "test-chain-util.h"
 
 typedef CfutFuture *(*Chain) (CfutFuture     *self,
                               CfutChainFunc   func,
@@ -19,50 +12,6 @@ typedef CfutFuture *(*Chain) (CfutFuture     *self,
                               GDestroyNotify  destroy);
 
 static const Chain chains[] = { cfut_future_chain, cfut_future_recover, cfut_future_always };
-
-/* What a chain's function is given: what it returns, and where it and the destroy notify were called. */
-typedef struct {
-  CfutFuture *inner;  /* (nullable): returned, with a reference; else @code is the error */
-  int code;           /* 0: none */
-  CfutFuture *settled;
-  TestPlace called;
-  TestPlace destroyed;
-} Step;
-
-static CfutFuture *
-step_func (CfutFuture  *settled,
-           gpointer     user_data,
-           GError     **error)
-{
-  Step *step = user_data;
-
-  g_assert_true (cfut_future_is_settled (settled));
-  g_assert_cmpint (test_place_get_n (&step->destroyed), ==, 0);
-  step->settled = settled;
-  test_place_note (&step->called);
-  if (step->inner != NULL)
-    return g_object_ref (step->inner);
-  if (step->code != 0)
-    g_set_error (error, G_IO_ERROR, step->code, "a step's own");
-  return NULL;
-}
-
-static void
-step_destroy (gpointer user_data)
-{
-  test_place_note (&((Step *) user_data)->destroyed);
-}
-
-/* Returns what has settled. */
-static CfutFuture *
-pass_func (CfutFuture  *settled,
-           gpointer     user_data,
-           GError     **error)
-{
-  if (user_data != NULL)
-    (*(int *) user_data)++;
-  return g_object_ref (settled);
-}
 
 static void
 reject (CfutPromise *promise,
