@@ -303,7 +303,8 @@ test_child_clean_signals (gconstpointer quick)
   int pid, group;
 
   text = shell ("read pid comm state ppid pgrp rest < /proc/$$/stat; echo $pid $pgrp >&2; "
-                "grep SigBlk /proc/self/status >&2; grep SigIgn /proc/self/status >&2", quick, NULL);
+                "grep SigBlk /proc/self/status >&2; grep SigIgn /proc/self/status >&2",
+                quick, NULL);
   signal (SIGPIPE, before);
   g_assert_cmpint (sscanf (text, "%d %d SigBlk: %" G_GINT64_MODIFIER "x SigIgn: %"
                            G_GINT64_MODIFIER "x", &pid, &group, &blocked, &ignored), ==, 4);
@@ -317,8 +318,8 @@ static void
 test_child_inherits_nothing (gconstpointer quick)
 {
   int open_one = open ("/dev/zero", O_RDONLY);
-  g_autofree char *text = shell ("for i in /proc/$$/fd/*; do echo ${i##*/} $(readlink $i); done >&2",
-                                 quick, NULL);
+  g_autofree char *text = shell ("for i in /proc/$$/fd/*; do echo ${i##*/} $(readlink $i); "
+                                 "done >&2", quick, NULL);
 
   g_assert_null (strstr (text, "/dev/zero"));
   g_assert_null (strstr (text, "pidfd"));
