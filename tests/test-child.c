@@ -488,7 +488,8 @@ test_child_cannot_start (gconstpointer quick)
   assert_not_started ("no-such-program-anywhere", NULL, quick, G_SPAWN_ERROR_NOENT);
   assert_not_started ("/etc/passwd", NULL, quick, G_SPAWN_ERROR_ACCES);
   assert_not_started ("/bin/true", "/nowhere/at/all", quick, G_SPAWN_ERROR_CHDIR);
-  g_assert_cmpuint (count_fds (), ==, n_fds);
+  /* Fewer: the ladder of an earlier test has come to its end. */
+  g_assert_cmpuint (count_fds (), <=, n_fds);
   g_assert_cmpuint (count_children (), ==, 0);
   g_assert_cmpuint (cfut_child_get_n_live (), ==, 0);
 }
@@ -563,7 +564,7 @@ test_child_no_descriptors (gconstpointer quick)
   setrlimit (RLIMIT_NOFILE, &limit);
   g_assert_cmpuint (n_failed, >=, 4);
   g_assert_cmpuint (n_started, >=, 4);
-  g_assert_cmpuint (count_fds (), ==, n_fds);
+  g_assert_cmpuint (count_fds (), <=, n_fds);
   test_poll_until (count_children () == 0);
 }
 
@@ -701,7 +702,7 @@ typedef struct {
   CfutChildSpec spec;
   guint n_left;
   guint n_exited;
-  TestSem all_exited;
+  TestSem exited;
 } Flood;
 
 static void
@@ -737,8 +738,9 @@ flood_on_exited (CfutChild *child,
   self->n_exited++;
   if (self->n_left > 0)
     flood_start (self);
-  else if (cfut_child_get_n_live () == 0)
-    test_sem_post (&self->all_exited);
+  /* Each wait of the guard's length sees many. */
+  if (self->n_exited % 100 == 0)
+    test_sem_post (&self->exited);
 }
 
 /* After many starts no process is left, dead or alive, and no descriptor. */
@@ -762,18 +764,17 @@ flood (guint    n,
   self.spec.exited = flood_on_exited;
   self.spec.user_data = &self;
   self.spec.grace_usec = 20 * 1000;
-  test_sem_init (&self.all_exited);
+  test_sem_init (&self.exited);
   for (int i = 0; i < 4; i++)
     cfut_io_invoke (flood_start, &self);
-  /* Much longer than one thing takes. */
-  for (int i = 0; i < 4 && self.n_exited < n; i++)
-    test_sem_wait (&self.all_exited);
+  for (guint i = 0; i < n / 100; i++)
+    test_sem_wait (&self.exited);
   pass_io_thread ();
   g_assert_cmpuint (self.n_exited, ==, n);
   g_assert_cmpuint (count_children (), ==, 0);
   /* The ladders of the last ones. */
-  test_poll_until (count_fds () == n_fds);
-  test_sem_clear (&self.all_exited);
+  test_poll_until (count_fds () <= n_fds);
+  test_sem_clear (&self.exited);
 }
 
 static void
