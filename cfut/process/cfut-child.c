@@ -40,6 +40,9 @@
 
 /* For how long after the exit others may keep stderr open before that is not waited for. */
 #define DRAIN_USEC (200 * 1000)
+/* How often to look, between the end of a child that was stopped and its SIGKILL, whether anybody is
+ * left of its group. */
+#define LOOK_USEC (50 * 1000)
 #define DEFAULT_TAIL (4 * 1024)
 #define LOST_STATUS (-1)
 
@@ -170,9 +173,44 @@ end_ladder (GSource *ladder)
 }
 
 static void
+child_unref_by_source (gpointer data)
+{
+  cfut_child_unref (data);
+}
+
+static gboolean
+child_look_at_group (gpointer data)
+{
+  CfutChild *self = data;
+  GSource *ladder;
+  gboolean is_over;
+
+  cfut_lock (&self->lock, CFUT_LOCK_CHILD);
+  ladder = child_check_over_locked (self);
+  is_over = self->pidfd < 0;
+  cfut_unlock (&self->lock, CFUT_LOCK_CHILD);
+
+  end_ladder (ladder);
+  return is_over ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+/* Nobody tells when the last of a group has gone. */
+static void
+child_watch_group (CfutChild *self)
+{
+  g_autoptr (GSource) source = g_timeout_source_new (LOOK_USEC / 1000);
+
+  g_source_set_static_name (source, "[cfut] child group");
+  g_source_set_callback (source, child_look_at_group, cfut_child_ref (self),
+                         child_unref_by_source);
+  g_source_attach (source, cfut_io_get_context (NULL));
+}
+
+static void
 child_tell (CfutChild *self)
 {
   GSource *ladder;
+  gboolean has_group;
   int wait_status;
 
   cfut_pipe_close (&self->stderr_pipe);
@@ -186,9 +224,12 @@ child_tell (CfutChild *self)
   self->told = TRUE;
   wait_status = self->wait_status;
   ladder = child_check_over_locked (self);
+  has_group = self->ladder != NULL;
   cfut_unlock (&self->lock, CFUT_LOCK_CHILD);
 
   end_ladder (ladder);
+  if (has_group)
+    child_watch_group (self);
   atomic_fetch_sub_explicit (&n_live, 1, memory_order_relaxed);
   if (self->exited != NULL)
     self->exited (self, wait_status, self->user_data);
@@ -520,12 +561,6 @@ child_end_grace (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-child_unref_by_ladder (gpointer data)
-{
-  cfut_child_unref (data);
-}
-
 /* (transfer full) */
 static GSource *
 child_make_ladder (CfutChild *self)
@@ -533,7 +568,7 @@ child_make_ladder (CfutChild *self)
   GSource *source = g_timeout_source_new (MIN ((self->grace_usec + 999) / 1000, G_MAXINT));
 
   g_source_set_static_name (source, "[cfut] child stop");
-  g_source_set_callback (source, child_end_grace, cfut_child_ref (self), child_unref_by_ladder);
+  g_source_set_callback (source, child_end_grace, cfut_child_ref (self), child_unref_by_source);
   return source;
 }
 
