@@ -464,6 +464,29 @@ test_promise_in_state (CfutState state)
   return promise;
 }
 
+CfutFuture *
+test_rejected_future (const char *name)
+{
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+  g_autoptr (GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "It was in use");
+  CfutFuture *future = g_object_ref (cfut_promise_get_future (promise));
+
+  cfut_future_set_name (future, name);
+  g_assert_true (cfut_promise_reject (promise, error));
+
+  return future;
+}
+
+void
+test_drop_and_await (CfutFuture *future)
+{
+  int n_gone = 0;
+
+  test_watch_gone (future, &n_gone);
+  g_object_unref (future);
+  test_iterate_until (g_main_context_get_thread_default (), g_atomic_int_get (&n_gone) == 1);
+}
+
 gpointer
 test_promise_resolve (gpointer promise)
 {

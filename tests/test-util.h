@@ -151,6 +151,10 @@ gboolean test_ask_getter    (CfutFuture *future,
 
 /* A promise (transfer full) whose future is in that state: of 7, or an error of its own. */
 CfutPromise *test_promise_in_state (CfutState state);
+/* (transfer full): with that name, for being in use. */
+CfutFuture  *test_rejected_future  (const char *name);
+/* Until it is finalised. */
+void         test_drop_and_await   (CfutFuture *future);
 /* Resolves it with 1; fits GThreadFunc. */
 gpointer     test_promise_resolve  (gpointer  promise);
 
