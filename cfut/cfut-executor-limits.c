@@ -6,8 +6,7 @@
  * at all.
  *
  * Threads: any. What waits in a main loop ends on the thread-default context of its caller.
- * Locks: sources_lock, as in cfut-wait.c: it guards the sources of waits, and comes before a
- *   GMainContext's own.
+ * Locks: none of its own.
  * Owns: an AsyncRoom is held by the room's line, or the delivery queue after it, and by its source.
  *   The GTask in it holds the executor.
  * Invariants:
@@ -17,9 +16,10 @@
  * Not here: rooms and gates (core/), and what a submission does without room (cfut-executor.c). */
 
 #include "core/cfut-delivery-private.h"
-#include "core/cfut-lock-private.h"
+#include "core/cfut-fork-private.h"
 #include "cfut-executor-private.h"
 #include "cfut-rate-limit.h"
+#include "cfut-wait-source-private.h"
 
 typedef struct {
   CfutRoomWait wait;
@@ -31,16 +31,11 @@ typedef struct {
   GSource *source;  /* (nullable): of deadline and cancellable; dropped by who ends the wait */
 } AsyncRoom;
 
-typedef struct {
-  GSource source;
-  AsyncRoom *wait;
-} RoomSource;
-
-static GMutex sources_lock;
-
 static void
-async_room_unref (AsyncRoom *self)
+async_room_unref (gpointer data)
 {
+  AsyncRoom *self = data;
+
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
@@ -48,22 +43,6 @@ async_room_unref (AsyncRoom *self)
   cfut_room_unref (self->room);
   g_clear_object (&self->task);
   g_free (self);
-}
-
-static void
-async_room_drop_source (AsyncRoom *self)
-{
-  GSource *source;
-
-  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
-  source = g_steal_pointer (&self->source);
-  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
-
-  if (source != NULL)
-    {
-      g_source_destroy (source);
-      g_source_unref (source);
-    }
 }
 
 /* Takes the task's outcome from that of the wait. */
@@ -96,7 +75,7 @@ async_room_deliver (CfutItem        *item,
   if (mode == CFUT_DELIVER_REAP)
     return TRUE;
 
-  async_room_drop_source (self);
+  cfut_wait_source_drop (&self->source);
   if (mode == CFUT_DELIVER_LOOP)
     return_outcome (self->task, self->wait.outcome);
   async_room_unref (self);
@@ -115,64 +94,34 @@ async_room_end (CfutRoomWait *wait)
   cfut_owner_push (self->owner, &self->item);
 }
 
-/* The deadline, by the source's own time, or its child: the cancellable. */
-static gboolean
-room_source_dispatch (GSource     *source,
-                      GSourceFunc  callback,
-                      gpointer     data)
+/* By its source. */
+static void
+async_room_ended (gpointer data)
 {
-  AsyncRoom *self = ((RoomSource *) source)->wait;
+  AsyncRoom *self = data;
   GCancellable *cancellable = g_task_get_cancellable (self->task);
 
   if (cfut_room_remove (self->room, &self->wait))
     {
       return_outcome (self->task, g_cancellable_is_cancelled (cancellable) ? CFUT_ROOM_CANCELLED
                                                                            : CFUT_ROOM_TIMED_OUT);
-      async_room_drop_source (self);
+      cfut_wait_source_drop (&self->source);
       async_room_unref (self);
     }
-
-  return G_SOURCE_REMOVE;
 }
 
-static void
-room_source_finalize (GSource *source)
-{
-  async_room_unref (((RoomSource *) source)->wait);
-}
-
-static GSourceFuncs room_source_funcs = {
-  .dispatch = room_source_dispatch,
-  .finalize = room_source_finalize,
-};
-
-/* Made before the wait is in the line, attached after. */
+/* (nullable): none of the two is asked for. */
 static GSource *
 async_room_make_source (AsyncRoom    *self,
                         gint64        deadline_usec,
                         GCancellable *cancellable)
 {
-  GSource *source;
-
   if (deadline_usec == CFUT_NO_DEADLINE && cancellable == NULL)
     return NULL;
 
-  source = g_source_new (&room_source_funcs, sizeof (RoomSource));
   g_atomic_ref_count_inc (&self->ref_count);
-  ((RoomSource *) source)->wait = self;
-  g_source_set_static_name (source, "[cfut] wait for room");
-  if (deadline_usec != CFUT_NO_DEADLINE)
-    g_source_set_ready_time (source, deadline_usec);
-  if (cancellable != NULL)
-    {
-      GSource *child = g_cancellable_source_new (cancellable);
-
-      g_source_set_dummy_callback (child);
-      g_source_add_child_source (source, child);
-      g_source_unref (child);
-    }
-
-  return source;
+  return cfut_wait_source_new ("[cfut] wait for room", deadline_usec, cancellable, self,
+                               async_room_ended, async_room_unref);
 }
 
 void
@@ -212,11 +161,7 @@ cfut_executor_wait_room_async (CfutExecutor        *self,
   if (cfut_room_add (room, &wait->wait) != CFUT_ROOM_WAITING)
     cfut_owner_push (wait->owner, &wait->item);
 
-  /* The wait may end on another thread while it is being set up. */
-  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
-  if (wait->source != NULL)
-    g_source_attach (wait->source, context);
-  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
+  cfut_wait_source_attach (&wait->source, context);
   async_room_unref (wait);
   g_main_context_unref (context);
 }

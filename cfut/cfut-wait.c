@@ -5,7 +5,7 @@
 /* Waiting for a cell: blocking, and in a main loop.
  *
  * Threads: any. What waits in a main loop ends on the thread-default context of its caller.
- * Locks: sources_lock, a leaf but for the GMainContext's own.
+ * Locks: none of its own.
  * Owns: an AsyncWait is held by the cell's list, or the delivery queue after it, and by the source
  *   of its deadline. The GTask in it holds the source object and so the cell.
  * Invariants:
@@ -15,10 +15,11 @@
  *    and owner are the same the wait ends after the future's callbacks.
  * Not here: what settling means. */
 
-#include "core/cfut-lock-private.h"
+#include "core/cfut-fork-private.h"
 #include "core/cfut-point-private.h"
 #include "core/cfut-delivery-private.h"
 #include "cfut-wait-private.h"
+#include "cfut-wait-source-private.h"
 
 typedef struct {
   CfutNode node;
@@ -34,14 +35,6 @@ typedef struct {
   GTask *task;
   GSource *source;  /* (nullable): of deadline and cancellable; dropped by who ends the wait */
 } AsyncWait;
-
-typedef struct {
-  GSource source;
-  AsyncWait *wait;
-} WaitSource;
-
-/* Guards the source pointers of all AsyncWaits, while they are attached or stolen. */
-static GMutex sources_lock;
 
 static void
 blocked_wait_settled (CfutNode   *node,
@@ -98,41 +91,16 @@ cfut_cell_block_nudged (CfutCell         *cell,
 }
 
 static void
-async_wait_unref (AsyncWait *self)
+async_wait_unref (gpointer data)
 {
+  AsyncWait *self = data;
+
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
   cfut_owner_unref (self->owner);
   g_clear_object (&self->task);
   g_free (self);
-}
-
-/* A wait may end on another thread while it is being set up. */
-static void
-async_wait_attach_source (AsyncWait    *self,
-                          GMainContext *context)
-{
-  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
-  if (self->source != NULL)
-    g_source_attach (self->source, context);
-  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
-}
-
-static void
-async_wait_drop_source (AsyncWait *self)
-{
-  GSource *source;
-
-  cfut_lock (&sources_lock, CFUT_LOCK_WAIT);
-  source = g_steal_pointer (&self->source);
-  cfut_unlock (&sources_lock, CFUT_LOCK_WAIT);
-
-  if (source != NULL)
-    {
-      g_source_destroy (source);
-      g_source_unref (source);
-    }
 }
 
 static gboolean
@@ -144,7 +112,7 @@ async_wait_deliver (CfutItem        *item,
   if (mode == CFUT_DELIVER_REAP)
     return TRUE;
 
-  async_wait_drop_source (self);
+  cfut_wait_source_drop (&self->source);
   if (mode == CFUT_DELIVER_LOOP)
     g_task_return_boolean (self->task, TRUE);
   async_wait_unref (self);
@@ -170,13 +138,11 @@ static const CfutNodeClass async_wait_class = {
   .settled = async_wait_settled,
 };
 
-/* The deadline, by the source's own time, or its child: the cancellable. */
-static gboolean
-wait_source_dispatch (GSource     *source,
-                      GSourceFunc  callback,
-                      gpointer     data)
+/* By its source. */
+static void
+async_wait_ended (gpointer data)
 {
-  AsyncWait *self = ((WaitSource *) source)->wait;
+  AsyncWait *self = data;
   GCancellable *cancellable = g_task_get_cancellable (self->task);
   CfutWake wake = CFUT_WAKE_TIMED_OUT;
   GError *error = NULL;
@@ -188,51 +154,23 @@ wait_source_dispatch (GSource     *source,
     {
       cfut_set_wake_error (&error, wake);
       g_task_return_error (self->task, error);
-      async_wait_drop_source (self);
+      cfut_wait_source_drop (&self->source);
       async_wait_unref (self);
     }
-
-  return G_SOURCE_REMOVE;
 }
 
-static void
-wait_source_finalize (GSource *source)
-{
-  async_wait_unref (((WaitSource *) source)->wait);
-}
-
-static GSourceFuncs wait_source_funcs = {
-  .dispatch = wait_source_dispatch,
-  .finalize = wait_source_finalize,
-};
-
-/* Made before the node is in the list, attached after. */
+/* (nullable): none of the two is asked for. */
 static GSource *
 async_wait_make_source (AsyncWait    *self,
                         gint64        deadline_usec,
                         GCancellable *cancellable)
 {
-  GSource *source;
-
   if (deadline_usec == CFUT_NO_DEADLINE && cancellable == NULL)
     return NULL;
 
-  source = g_source_new (&wait_source_funcs, sizeof (WaitSource));
   g_atomic_ref_count_inc (&self->ref_count);
-  ((WaitSource *) source)->wait = self;
-  g_source_set_static_name (source, "[cfut] wait");
-  if (deadline_usec != CFUT_NO_DEADLINE)
-    g_source_set_ready_time (source, deadline_usec);
-  if (cancellable != NULL)
-    {
-      GSource *child = g_cancellable_source_new (cancellable);
-
-      g_source_set_dummy_callback (child);
-      g_source_add_child_source (source, child);
-      g_source_unref (child);
-    }
-
-  return source;
+  return cfut_wait_source_new ("[cfut] wait", deadline_usec, cancellable, self, async_wait_ended,
+                               async_wait_unref);
 }
 
 void
@@ -271,7 +209,7 @@ cfut_cell_wait_async (CfutCell            *cell,
   if (!cfut_cell_add (cell, &self->node))
     cfut_owner_push (self->owner, &self->item);
 
-  async_wait_attach_source (self, context);
+  cfut_wait_source_attach (&self->source, context);
   async_wait_unref (self);
   g_main_context_unref (context);
 }
