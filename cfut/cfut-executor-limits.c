@@ -13,7 +13,7 @@
  * 1. Exactly one of two ends an AsyncRoom: the item that who made room has queued, or the source
  *    when it has got the wait out of the line.
  * 2. An executor that nobody limits has neither a room nor a gate, and pays nothing for them.
- * Not here: rooms and gates (core/), and what a submission does without room (cfut-executor.c). */
+ * Not here: rooms and gates (core/), and what a submission does without room (cfut-executor-enter.c). */
 
 #include "core/cfut-delivery-private.h"
 #include "core/cfut-fork-private.h"
