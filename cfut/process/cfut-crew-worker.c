@@ -283,10 +283,13 @@ worker_first_locked (CfutCrewWorker *self,
 static GError *
 nonsense_error (const CfutWireFrame *frame)
 {
+  /* A macro in the middle of a message hides what follows it from those who translate. */
+  g_autofree char *id = g_strdup_printf ("%" G_GUINT64_FORMAT, frame->id);
+
   return g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
-                      /* Translators: the first is a word of a protocol, such as RESULT. */
-                      _("The worker sent %s for call %" G_GUINT64_FORMAT ", which it cannot mean"),
-                      cfut_wire_type_name (frame->type), frame->id);
+                      /* Translators: a word of a protocol, such as RESULT, and a number */
+                      _("The worker sent %s for call %s, which it cannot mean"),
+                      cfut_wire_type_name (frame->type), id);
 }
 
 static void

@@ -83,8 +83,7 @@ value_check_size (GVariant  *value,
     return TRUE;
 
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
-               _("A value of %" G_GSIZE_FORMAT " bytes is too large for a shared dict, which takes "
-                 "%d"),
+               _("A value of %zu bytes is too large for a shared dict, which takes %d"),
                g_variant_get_size (value), CFUT_DICT_MAX_VALUE);
   return FALSE;
 }
@@ -122,8 +121,7 @@ key_check (const char  *key,
   if (strlen (key) > CFUT_DICT_MAX_KEY)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   _("A key of %" G_GSIZE_FORMAT " bytes is too long for a shared dict, which takes "
-                     "%d"),
+                   _("A key of %zu bytes is too long for a shared dict, which takes %d"),
                    strlen (key), CFUT_DICT_MAX_KEY);
       return FALSE;
     }

@@ -220,8 +220,7 @@ reply_limit (GVariant *reply,
 
   g_variant_unref (reply);
   g_set_error (&error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
-               _("The answer of the shared dict has %" G_GSIZE_FORMAT " bytes, and only %"
-                 G_GSIZE_FORMAT " can be sent"),
+               _("The answer of the shared dict has %zu bytes, and only %zu can be sent"),
                size, max_reply_bytes);
   return cfut_dict_reply_new_error (error);
 }

@@ -262,8 +262,8 @@ append_frame (const CfutWireOut *frame,
   if (size > max_body)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
-                   _("A message to another process would have %" G_GSIZE_FORMAT " bytes, and %"
-                     G_GSIZE_FORMAT " are allowed"), size, max_body);
+                   _("A message to another process would have %zu bytes, and %zu are allowed"),
+                   size, max_body);
       return FALSE;
     }
 
