@@ -44,12 +44,16 @@ only_our_symbols ()
   grep -q '^cfut_future_wait$' "$work/symbols" && ! grep -v '^cfut_' "$work/symbols"
 }
 
-# The program that README.md shows first; what follows it are parts of programs.
-extract_example ()
+# The programs that README.md shows: example.c, and workers.c. Other blocks are parts of programs.
+extract_examples ()
 {
-  awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' \
-    "$source/README.md" >"$work/example.c"
-  (($(wc -l <"$work/example.c") >= 10))
+  awk -v folder="$work" '
+    /^```c$/ { first = 1; next }
+    /^```$/ { file = ""; first = 0 }
+    first && /^#include/ { file = folder (n++ ? "/workers.c" : "/example.c") }
+    { first = 0 }
+    file != "" { print >file }' "$source/README.md"
+  (($(wc -l <"$work/example.c") >= 10 && $(wc -l <"$work/workers.c") >= 10))
 }
 
 # Every file that README.md shows or links to.
@@ -74,6 +78,11 @@ compile ()
 compile_shared ()
 {
   compile "$work/shared" "$work/example.c" $(pkg-config --cflags --libs cfut-1)
+}
+
+compile_workers ()
+{
+  compile "$work/workers" "$work/workers.c" $(pkg-config --cflags --libs cfut-1)
 }
 
 compile_static ()
@@ -145,18 +154,20 @@ export LC_ALL=C.UTF-8
 # An instrumented build is not what is installed here.
 unset CFLAGS LDFLAGS ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS MESON_TESTTHREADS NINJA_STATUS
 
-echo 1..15
+echo 1..17
 check 'it installs' install_library
 check 'pkg-config knows it and its version' pkg-config --exact-version=1.0.0 cfut-1
 check 'only its own symbols are exported' only_our_symbols
 check 'no private header is installed' no_private_headers
 check 'only the one header can be included' other_headers_are_refused
 check 'what README shows is there' readme_links_exist
-check 'README has an example' extract_example
-check 'it compiles without a warning' compile_shared
+check 'README has two programs' extract_examples
+check 'the first compiles without a warning' compile_shared
 check 'and runs' runs "$work/shared"
 check 'with the shared library' needs_shared_library "$work/shared"
-check 'it links statically' compile_static
+check 'the one with workers compiles without a warning' compile_workers
+check 'and runs' runs "$work/workers"
+check 'the first links statically' compile_static
 check 'and runs without the shared library' needs_no_library_of_ours "$work/static"
 check 'with the same result' runs "$work/static"
 check 'it builds as a subproject' build_subproject default_library=static
