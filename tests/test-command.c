@@ -817,6 +817,7 @@ test_command_cancelled_running (Place         *place,
                                              "sleep 600 & echo $! > note; sleep 600");
   int grandchild = place_read_note (place);
 
+  test_poll_until (cfut_future_get_state (future) == CFUT_STATE_RUNNING);
   g_assert_false (cfut_future_cancel (future));
   test_assert_fails (future, CFUT_STATE_CANCELLED, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   test_poll_until (!is_alive (grandchild));
@@ -836,6 +837,7 @@ test_command_cancelled_stubborn (Place         *place,
   future = place_run (place, NULL, command,
                       "trap '' TERM; echo $$ > note; while :; do sleep 600; done");
   pid = place_read_note (place);
+  test_poll_until (cfut_future_get_state (future) == CFUT_STATE_RUNNING);
   g_assert_false (cfut_future_cancel (future));
   test_assert_fails (future, CFUT_STATE_CANCELLED, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   test_poll_until (!is_alive (pid));
@@ -853,6 +855,7 @@ test_command_cancelled_and_succeeds (Place         *place,
                       "exec 2> /dev/null; trap 'echo saved; exit 0' TERM; echo $$ > note; "
                       "while :; do sleep 0.01; done");
   place_read_note (place);
+  test_poll_until (cfut_future_get_state (future) == CFUT_STATE_RUNNING);
   g_assert_false (cfut_future_cancel (future));
   test_assert_settles (future, CFUT_STATE_RESOLVED);
   assert_output (future, "saved\n", "");
