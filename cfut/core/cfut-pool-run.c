@@ -12,10 +12,11 @@
  * one more may be started in its place; when it is back, one of those that are over the limit
  * leaves.
  *
- * Threads: enter, leave, block, unblock and may_run_here on the worker's own; the rest on any.
+ * Threads: enter, leave, block, unblock, may_run_here and run_own on the worker's own; the rest on
+ *   any.
  * Locks: pools_lock guards the list of all pools; a pool's lock may be taken under it. A claim is
  *   held for a few instructions and by one thread for each worker; under it the pool's lock may be
- *   taken.
+ *   taken, and GObject's own by what dup_running_if asks.
  * Owns: nothing.
  * Invariants:
  * 1. Only the worker makes `run` something else than the mark or what stood there; entering is

@@ -25,8 +25,8 @@
  * 3. If work is queued, somebody is searching, or live equals the limit and all are busy. One
  *    searcher at a time is woken; the one that finds work and was the last wakes the next if more
  *    is left.
- * 4. A worker pushes into its own ring only. What it leaves there is stolen by others: rings of all
- *    slots are looked at, used or not.
+ * 4. A worker pushes into its own ring only, and takes back what a wait of its own is to run. What it
+ *    leaves there is stolen by others: rings of all slots are looked at, used or not.
  * 5. Tokens in GThreadPool that nobody counts as live are strays, left by a thread that could not
  *    be made: GThreadPool keeps such a token in its queue. As many are dropped by the next threads
  *    that come for one. The handle lets them outlive the pool.

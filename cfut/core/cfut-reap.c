@@ -17,6 +17,8 @@
  * 2. It never emits and never calls back. What wants that is kept for a loop.
  * 3. What is kept stays in its order, also where only a part of it is looked at.
  * 4. What is destroyed may wait, or run a loop: reaping is not nested, and looks again after each.
+ * 5. While it submits, a thread goes past what is held by a few at a time; what has been dropped behind
+ *    that goes before it is many times as much.
  * Not here: being blocked (cfut-owner.c), loops (cfut-delivery.c). */
 
 #include "core/cfut-delivery-struct-private.h"

@@ -25,8 +25,9 @@
  *    something to do, one that is starting, or a timer that is armed to start one.
  * 3. ended opens when no more is taken, nothing is open and all workers are GONE.
  * 4. In a forked child nothing is sent, and nobody is killed.
- * Not here: a call's states (cfut-crew-call.c), commands (cfut-crew-command.c), a worker's (cfut-crew-worker.c), starting them
- * (cfut-crew-start.c), their end (cfut-crew-end.c), time (cfut-crew-watch.c). */
+ * Not here: a call's states (cfut-crew-call.c), commands (cfut-crew-command.c), a worker's
+ * (cfut-crew-worker.c), starting them (cfut-crew-start.c), their end (cfut-crew-end.c), time
+ * (cfut-crew-watch.c). */
 
 #include <glib/gi18n-lib.h>
 
