@@ -75,6 +75,10 @@ class ContextSource(GLib.Source):
     def check(self):
         return False
 
+    def __del__(self, is_finalizing=sys.is_finalizing):
+        if not is_finalizing():
+            super().__del__()
+
     def dispatch(self, callback, args):
         place = self.place() if self.place is not None else None
         if place is None:
@@ -93,7 +97,7 @@ class ContextPlace:
     def __init__(self, context):
         self.thread = threading.get_ident()
         self.queue = collections.deque()
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.n_expected = 0
         self.blocked = None
         self.source = ContextSource()
@@ -166,7 +170,7 @@ def place_here():
         context = GLib.MainContext.default()
     key = hash(context)
     place = _thread.places.get(key)
-    if place is None:
+    if place is None or place.source.is_destroyed():
         place = _thread.places[key] = ContextPlace(context)
     return place
 

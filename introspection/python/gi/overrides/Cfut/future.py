@@ -3,19 +3,24 @@
 """Futures: those that the library makes, as the standard library's ones.
 
 `Future` is what every future of the library is in Python, and is a `concurrent.futures.Future` too.
-One that was made in C costs nothing more than any other object until something asks for what only
-the standard library knows, its condition or its waiters: then it is attached, which is to say that
-it gets them, and that it is told when it has settled.
+One that was made in C costs no more than any other object until something asks for what only the
+standard library knows, its condition or its waiters: then it is attached, which is to say that it
+gets them, and that it is told when it has settled.
 
-`OwnFuture` is made and settled by Python. Everything of it is the standard library's, and it is no
-GObject before somebody uses it as one (mirror.py).
+`OwnFuture` is made and settled by Python, and is no GObject before somebody uses it as one.
 
 Both are awaited in a coroutine of asyncio's or of `Cfut.run`.
+
+Locks: `lock` guards the state, the sleepers and the callbacks of every future that has no condition,
+  and the making of one. Where there is a condition, which is where functions of the standard library
+  look at the future, it is held as well, and taken first. Nothing of a user's is called under either,
+  but the garbage collector may be anywhere: so both are reentrant.
+Invariants:
+1. A state in SETTLED never changes, and the result and the exception are there before it.
 """
 
 import asyncio
 import threading
-import time
 
 from gi.overrides import override
 from gi.repository import Cfut, GLib
@@ -23,86 +28,20 @@ from gi.repository import Cfut, GLib
 from . import delivery
 from .errors import exception_for, is_timeout
 from .standard import (FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED, WAS_CANCELLED, CancelledError,
-                       StandardFuture, TimeoutError)
+                       InvalidStateError, LOGGER, StandardFuture, TimeoutError)
+from .waits import Sleeper, block
 
 NativeFuture = Cfut.Future
 
 # How long a wait on the main thread stays in C, where Ctrl-C does not reach it.
 NATIVE_WAIT_SECONDS = 0.02
+NATIVE_WAIT_USEC = 20000
 
-_attach_lock = threading.Lock()
+# What an attached future has, and one of our own when it is first asked for it.
+STANDARD_FIELDS = frozenset(('_condition', '_waiters'))
+ATTACHED_FIELDS = STANDARD_FIELDS | {'_state', '_result', '_exception', '_done_callbacks'}
 
-
-class Sleeper:
-    """What a thread sleeps on that waits for a future and, meanwhile, serves its callbacks.
-
-    To a future it is one more waiter, as those of `concurrent.futures.wait` are.
-    """
-
-    __slots__ = ('lock',)
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.lock.acquire()
-
-    def wake(self):
-        try:
-            self.lock.release()
-        except RuntimeError:
-            pass  # it was woken already
-
-    def add_result(self, future):
-        self.wake()
-
-    add_exception = add_result
-    add_cancelled = add_result
-
-    def sleep(self, timeout):
-        """Sleeps until it is woken. Signals are handled meanwhile."""
-        return self.lock.acquire(timeout=-1 if timeout is None else min(timeout, threading.TIMEOUT_MAX))
-
-
-def block(is_over, sleeper, timeout):
-    """Blocks until `is_over()`, which `sleeper` is woken for. Callbacks of this thread are called."""
-    end = None if timeout is None else time.monotonic() + timeout
-    places = delivery.places_to_serve()
-    for place in places:
-        place.blocked, sleeper_before = sleeper, place.blocked
-    try:
-        while True:
-            for place in places:
-                place.run()
-            if is_over():
-                return True
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
-                return False
-            sleeper.sleep(left)
-    finally:
-        for place in places:
-            place.blocked = sleeper_before
-
-
-def wait_settled(future, timeout):
-    """Blocks until a future that has a condition has settled; tells whether it has."""
-    if not delivery.places_to_serve():
-        with future._condition:
-            if future._state in SETTLED:
-                return True
-            future._condition.wait(timeout)
-            return future._state in SETTLED
-    sleeper = Sleeper()
-    with future._condition:
-        if future._state in SETTLED:
-            sleeper.wake()
-        else:
-            future._waiters.append(sleeper)
-    try:
-        return block(lambda: future._state in SETTLED, sleeper, timeout)
-    finally:
-        with future._condition:
-            if sleeper in future._waiters:
-                future._waiters.remove(sleeper)
+lock = threading.RLock()
 
 
 class Callback:
@@ -123,16 +62,80 @@ class Callback:
             self.place.put(self.function, future)
 
 
-class StandardFace:
-    """What both kinds of future have of the standard library's, with our way of delivery."""
+class FutureFace:
+    """What is the same for both kinds of future."""
+
+    _sleepers = None
+    _promise = None
+
+    # GObject's go by the object in C, which one of our own does not have.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+
+    def _settle(self, state, result, exception):
+        """Settles it, unless somebody has. Those who wait are woken, and callbacks on their way."""
+        with lock:
+            condition = self.__dict__.get('_condition')
+            if condition is None:
+                if self._state in SETTLED:
+                    return False
+                self._result = result
+                self._exception = exception
+                self._state = state
+        if condition is not None:
+            with condition, lock:
+                if self._state in SETTLED:
+                    return False
+                self._result = result
+                self._exception = exception
+                self._state = state
+                for waiter in self._waiters:
+                    if state == NOTIFIED:
+                        waiter.add_cancelled(self)
+                    elif exception is not None:
+                        waiter.add_exception(self)
+                    else:
+                        waiter.add_result(self)
+                condition.notify_all()
+        # Nobody adds to what has settled.
+        if self._sleepers is not None:
+            for sleeper in self._sleepers:
+                sleeper.wake()
+            self._sleepers = None
+        if self._promise is not None:
+            self._tell_promise()
+        if self._done_callbacks:
+            self._invoke_callbacks()
+        return True
 
     def _invoke_callbacks(self):
-        callbacks, self._done_callbacks = self._done_callbacks, []
+        callbacks, self._done_callbacks = self._done_callbacks, ()
         for callback in callbacks:
             if type(callback) is Callback:
                 callback(self)
             else:
                 delivery.call(callback, self)
+
+    def _sleep(self, timeout):
+        """Blocks until it has settled; tells whether it has."""
+        sleeper = Sleeper()
+        with lock:
+            if self._state in SETTLED:
+                return True
+            if self._sleepers is None:
+                self._sleepers = [sleeper]
+            else:
+                self._sleepers.append(sleeper)
+        if timeout is None and not delivery.places_to_serve():
+            sleeper.sleep_for_ever()
+            return True
+        try:
+            return block(lambda: self._state in SETTLED, sleeper, timeout)
+        finally:
+            with lock:
+                if self._state not in SETTLED:
+                    self._sleepers.remove(sleeper)
 
     def add_done_callback(self, fn):
         """Has `fn(future)` called when the future has settled; at once where it has already.
@@ -143,20 +146,26 @@ class StandardFace:
         in the order in which they were added. What one raises is logged.
         """
         place = delivery.place_here()
-        with self._condition:
+        self._state  # attaches it
+        with lock:
             if self._state not in SETTLED:
-                self._done_callbacks.append(fn if place is None else Callback(fn, place))
+                if place is not None:
+                    fn = Callback(fn, place)
+                if self._done_callbacks:
+                    self._done_callbacks.append(fn)
+                else:
+                    self._done_callbacks = [fn]
                 return
         delivery.call(fn, self)
 
     def _raise_or_return(self):
-        if self._state in WAS_CANCELLED:
-            raise CancelledError()
         if self._exception is not None:
             try:
                 raise self._exception
             finally:
                 self = None  # or its traceback would hold the exception that holds it
+        if self._state in WAS_CANCELLED:
+            raise CancelledError()
         return self._result
 
     def __await__(self):
@@ -167,41 +176,55 @@ class StandardFace:
             yield self
         return self.result()
 
-    def __repr__(self):
-        return StandardFuture.__repr__(self)
+
+class FutureType(type(Cfut.Future)):
+    """Makes classes in Python of the library's types without a type of GObject's for each."""
+
+    def __new__(mcs, name, bases, namespace):
+        for base in bases:
+            if hasattr(base, '__gtype__'):
+                namespace.setdefault('__gtype__', base.__gtype__)
+                break
+        return super().__new__(mcs, name, bases, namespace)
 
 
 @override
-class Future(StandardFace, NativeFuture, StandardFuture):
-    """A future of the library's: also a `concurrent.futures.Future`, and awaitable."""
+class Future(FutureFace, NativeFuture, StandardFuture, metaclass=FutureType):
+    """A future: also a `concurrent.futures.Future`, and awaitable.
+
+    Those that executors give were made by them. `Cfut.Future()` makes one that whoever made it
+    settles, with `set_result` or `set_exception`.
+    """
 
     __module__ = 'gi.overrides.Cfut'
 
-    # (future) -> the result in Python, or raises: for what C holds in a form of its own.
+    # () -> the result in Python, or raises: for what C holds in a form of its own.
     _decode = None
 
+    # Looked at before anything that would give the object in C a dictionary of Python's.
+    _is_attached = False
+
     def __new__(cls, *args, **kwargs):
-        if cls is Future:
-            cls = OwnFuture
-        return super().__new__(cls)
+        return super().__new__(OwnFuture if cls is Future else cls)
 
     def __getattr__(self, name):
-        # A future that C made has no __init__.
-        if name in ('_state', '_condition', '_waiters', '_done_callbacks', '_result', '_exception'):
+        # One that C made has no __init__.
+        if name in ATTACHED_FIELDS:
             self._attach()
             return self.__dict__[name]
         raise AttributeError('%r object has no attribute %r' % (type(self).__name__, name))
 
     def _attach(self):
-        with _attach_lock:
-            if '_state' in self.__dict__:
+        with lock:
+            if self._is_attached:
                 return
             self._condition = threading.Condition()
             self._waiters = []
-            self._done_callbacks = []
+            self._done_callbacks = ()
             self._result = None
             self._exception = None
             self._state = PENDING
+            self._is_attached = True
         if NativeFuture.is_settled(self):
             self._fill()
         else:
@@ -216,7 +239,7 @@ class Future(StandardFace, NativeFuture, StandardFuture):
             if state == Cfut.State.REJECTED:
                 return FINISHED, None, self._native_exception()
             if self._decode is not None:
-                return FINISHED, self._decode(self), None
+                return FINISHED, self._decode(), None
             return FINISHED, NativeFuture.result(self, 0), None
         except BaseException as exception:
             return FINISHED, None, exception
@@ -225,31 +248,17 @@ class Future(StandardFace, NativeFuture, StandardFuture):
         return exception_for(NativeFuture.dup_error(self))
 
     def _fill(self):
-        state, result, exception = self._native_outcome()
-        with self._condition:
-            if self._state in SETTLED:
-                return
-            self._result = result
-            self._exception = exception
-            self._state = state
-            for waiter in self._waiters:
-                if state == NOTIFIED:
-                    waiter.add_cancelled(self)
-                elif exception is not None:
-                    waiter.add_exception(self)
-                else:
-                    waiter.add_result(self)
-            self._condition.notify_all()
-        self._invoke_callbacks()
+        if self._state not in SETTLED:
+            self._settle(*self._native_outcome())
 
     def _wait(self, timeout):
         if NativeFuture.is_settled(self):
             return True
-        on_main_thread = threading.current_thread() is threading.main_thread()
-        if '_state' not in self.__dict__ and not delivery.places_to_serve():
+        if not self._is_attached and not delivery.places_to_serve():
             native = timeout
-            if on_main_thread and (native is None or native > NATIVE_WAIT_SECONDS):
-                native = NATIVE_WAIT_SECONDS
+            if threading.current_thread() is threading.main_thread():
+                if native is None or native > NATIVE_WAIT_SECONDS:
+                    native = NATIVE_WAIT_SECONDS
             try:
                 NativeFuture.wait(self, -1 if native is None else max(0, int(native * 1e6)), None)
                 return True
@@ -260,29 +269,31 @@ class Future(StandardFace, NativeFuture, StandardFuture):
                 return False
             if timeout is not None:
                 timeout -= native
-        self._condition  # attaches it
-        return wait_settled(self, timeout)
-
-    def _settled_outcome(self, timeout):
-        if not self._wait(timeout):
-            raise TimeoutError()
-        if '_state' not in self.__dict__:
-            # It is over, so nobody has to be told.
-            self._condition
-        elif self._state not in SETTLED:
-            self._fill()
+        self._state  # attaches it
+        return self._sleep(timeout)
 
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
+        if not self._is_attached and self._decode is None:
+            # What is usual costs one call into C.
+            try:
+                return NativeFuture.result(self, NATIVE_WAIT_USEC if timeout is None or
+                                           timeout >= NATIVE_WAIT_SECONDS else max(0, int(timeout * 1e6)))
+            except GLib.Error:
+                pass  # not yet, or it has failed
         try:
-            self._settled_outcome(timeout)
+            if not self._wait(timeout):
+                raise TimeoutError()
+            self._fill()
             return self._raise_or_return()
         finally:
             self = None
 
     def exception(self, timeout=None):
         """Waits for at most so many seconds, and returns the exception, or None."""
-        self._settled_outcome(timeout)
+        if not self._wait(timeout):
+            raise TimeoutError()
+        self._fill()
         if self._state in WAS_CANCELLED:
             raise CancelledError()
         return self._exception
@@ -307,16 +318,16 @@ class Future(StandardFace, NativeFuture, StandardFuture):
         return NativeFuture.is_settled(self)
 
     def set_running_or_notify_cancel(self):
-        raise RuntimeError('This future belongs to the executor that made it')
+        raise RuntimeError('this future is settled by the executor that made it')
 
     def set_result(self, result):
-        raise RuntimeError('This future belongs to the executor that made it')
+        raise RuntimeError('this future is settled by the executor that made it')
 
     def set_exception(self, exception):
-        raise RuntimeError('This future belongs to the executor that made it')
+        raise RuntimeError('this future is settled by the executor that made it')
 
     def __repr__(self):
-        if '_state' not in self.__dict__ or self._state not in SETTLED:
+        if not self._is_attached or self._state not in SETTLED:
             state = NativeFuture.get_state(self)
             if state in (Cfut.State.PENDING, Cfut.State.RUNNING):
                 return '<%s at %#x state=%s>' % (type(self).__name__, id(self), state.value_nick)
@@ -328,55 +339,95 @@ def _on_native_settled(future, *data):
     try:
         future._fill()
     except BaseException:
-        delivery.LOGGER.exception('exception while %r was told to have settled', future)
+        LOGGER.exception('exception while %r was told that it has settled', future)
 
 
 class OwnFuture(Future):
-    """A future that Python makes and settles: `Cfut.Future ()` makes one."""
+    """A future that Python makes and settles."""
 
     __module__ = 'gi.overrides.Cfut'
     __qualname__ = 'Future'
-    __gtype__ = Future.__gtype__
 
-    __init__ = StandardFuture.__init__
-    cancelled = StandardFuture.cancelled
-    running = StandardFuture.running
-    done = StandardFuture.done
-    set_result = StandardFuture.set_result
-    set_exception = StandardFuture.set_exception
-    __repr__ = StandardFuture.__repr__
+    _state = PENDING
+    _result = None
+    _exception = None
+    _done_callbacks = ()
+
+    def __init__(self):
+        """Makes one that is pending."""
 
     def __getattr__(self, name):
+        if name in STANDARD_FIELDS:
+            with lock:
+                if '_condition' not in self.__dict__:
+                    self._waiters = []
+                    self._condition = threading.Condition()
+            return self.__dict__[name]
         raise AttributeError('%r object has no attribute %r' % (type(self).__name__, name))
+
+    def _move(self, before, after):
+        """From one state that is not settled to another. False: it was in neither of them."""
+        with lock:
+            condition = self.__dict__.get('_condition')
+            if condition is None:
+                if self._state != before:
+                    return False
+                self._state = after
+                return True
+        with condition, lock:
+            if self._state != before:
+                return False
+            self._state = after
+            return True
 
     def set_running_or_notify_cancel(self):
         """For executors: marks it as running. False: it was cancelled, and must not be run."""
-        with self._condition:
-            if self._state == NOTIFIED:
-                return False
-        return StandardFuture.set_running_or_notify_cancel(self)
+        if self._move(PENDING, RUNNING):
+            if self._promise is not None:
+                self._tell_promise()
+            return True
+        if self._state in WAS_CANCELLED:
+            return False
+        LOGGER.critical('Future %s in unexpected state: %s', id(self), self._state)
+        raise RuntimeError('Future in unexpected state')
+
+    def set_result(self, result):
+        """For executors: settles it with a result."""
+        if not self._settle(FINISHED, result, None):
+            raise InvalidStateError('{}: {!r}'.format(self._state, self))
+
+    def set_exception(self, exception):
+        """For executors: settles it with an exception."""
+        if not self._settle(FINISHED, None, exception):
+            raise InvalidStateError('{}: {!r}'.format(self._state, self))
 
     def cancel(self):
         """Cancels it, if it was not started: returns whether it is cancelled now.
 
-        Whoever waits for it in any way is told at once.
+        Whoever waits for it in any way is told at once. What runs is asked to stop instead, and
+        False returned.
         """
-        with self._condition:
-            if self._state in (RUNNING, FINISHED):
-                return False
-            if self._state in WAS_CANCELLED:
-                return True
-            self._state = NOTIFIED
-            for waiter in self._waiters:
-                waiter.add_cancelled(self)
-            self._condition.notify_all()
-        self._invoke_callbacks()
-        return True
+        if self._state == PENDING and self._move(PENDING, RUNNING):
+            # Nobody else starts it or cancels it now.
+            self._settle(NOTIFIED, None, None)
+        return self._state in WAS_CANCELLED
+
+    def cancelled(self):
+        """Whether it was cancelled."""
+        return self._state in WAS_CANCELLED
+
+    def running(self):
+        """Whether it is being computed."""
+        return self._state == RUNNING
+
+    def done(self):
+        """Whether it has settled."""
+        return self._state in SETTLED
 
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
         try:
-            if self._state not in SETTLED and not wait_settled(self, timeout):
+            if self._state not in SETTLED and not self._sleep(timeout):
                 raise TimeoutError()
             return self._raise_or_return()
         finally:
@@ -384,11 +435,13 @@ class OwnFuture(Future):
 
     def exception(self, timeout=None):
         """Waits for at most so many seconds, and returns the exception, or None."""
-        if self._state not in SETTLED and not wait_settled(self, timeout):
+        if self._state not in SETTLED and not self._sleep(timeout):
             raise TimeoutError()
         if self._state in WAS_CANCELLED:
             raise CancelledError()
         return self._exception
+
+    __repr__ = StandardFuture.__repr__
 
 
 OwnFuture.__name__ = 'Future'

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: the cfut authors
+"""The future of a submitted call, which is also what the running function sees as its task.
+
+`current_task()` gives it to the function: to report progress, and to look at a checkpoint whether it
+was asked to stop, as `Cfut.Task` has it for functions in C.
+"""
+
+import threading
+import time
+
+from gi.repository import Cfut, Gio, GLib
+
+from .errors import DOMAIN, IO_DOMAIN, DeadlineError
+from .future import OwnFuture, lock
+from .standard import CancelledError, FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED
+
+_thread = threading.local()
+
+
+def current_task():
+    """The task that runs on this thread: the future of the call; None where none runs."""
+    return getattr(_thread, 'task', None)
+
+
+def asks_to_stop(exception):
+    """Whether it is what a function fails with that was cancelled."""
+    return isinstance(exception, CancelledError) or (
+        isinstance(exception, GLib.Error) and exception.matches(Gio.io_error_quark(),
+                                                                Gio.IOErrorEnum.CANCELLED))
+
+
+class PoolFuture(OwnFuture):
+    """The future of a call that was submitted to a pool."""
+
+    __module__ = 'gi.overrides.Cfut'
+    __qualname__ = 'Future'
+
+    # What few have is of the class.
+    _call = None
+    _crew = None
+    _name = None
+    _priority = 0
+    _since = 0.0
+    _is_asked_to_stop = False
+    _cancellable = None
+    _paused = None
+    _progress = (0, 0)
+    _message = None
+    _worker_name = None
+
+    def _run(self):
+        """Runs the call and settles the future."""
+        if not self._move(PENDING, RUNNING):
+            self._call = None
+            return
+        if self._promise is not None:
+            self._tell_promise()
+        function, args, kwargs = self._call
+        self._call = None
+        before = getattr(_thread, 'task', None)
+        _thread.task = self
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as exception:
+            _thread.task = before
+            function = args = kwargs = None
+            if self._is_asked_to_stop and asks_to_stop(exception):
+                self._settle(NOTIFIED, None, None)
+            else:
+                self._settle(FINISHED, None, exception)
+            self = None  # or the traceback would hold the future that holds the exception
+        else:
+            _thread.task = before
+            function = args = kwargs = None
+            self._settle(FINISHED, result, None)
+
+    def cancel(self):
+        """Cancels it, if it was not started: returns whether it is cancelled now.
+
+        Whoever waits for it in any way is told at once. What runs is asked to stop instead, and
+        False returned: its function learns of that at a checkpoint, or from its cancellable.
+        """
+        if super().cancel():
+            self._call = None
+            return True
+        if self._state == RUNNING:
+            self._ask_to_stop()
+        return False
+
+    def _ask_to_stop(self):
+        with lock:
+            self._is_asked_to_stop = True
+            cancellable = self._cancellable
+            paused = self._paused
+        if cancellable is not None:
+            cancellable.cancel()
+        if paused is not None:
+            paused.set()
+
+    def set_progress(self, done, total):
+        """For the running function: how much is done, of how much in all."""
+        self._progress = (done, total)
+        if self._promise is not None:
+            self._promise.set_progress(done, total)
+
+    def set_message(self, message):
+        """For the running function: what it says of itself, for people."""
+        self._message = message
+        if self._promise is not None:
+            self._promise.set_message(message)
+
+    def checkpoint(self):
+        """For the running function: raises CancelledError if it was asked to stop.
+
+        While the future is paused, this waits until it is resumed.
+        """
+        paused = self._paused
+        if paused is not None and not self._is_asked_to_stop:
+            paused.wait()
+        if self._is_asked_to_stop:
+            raise CancelledError()
+
+    def get_cancellable(self):
+        """For the running function: a Gio.Cancellable that is cancelled when it is asked to stop."""
+        with lock:
+            cancellable = self._cancellable
+            if cancellable is None:
+                cancellable = self._cancellable = Gio.Cancellable()
+            is_asked = self._is_asked_to_stop
+        if is_asked:
+            cancellable.cancel()
+        return cancellable
+
+    def is_asked_to_stop(self):
+        """Whether it was cancelled while it ran."""
+        return self._is_asked_to_stop
+
+    def pause(self):
+        """Has the function stop at its next checkpoint, until `resume`; what is queued is not started."""
+        with lock:
+            if self._paused is None and self._state not in SETTLED:
+                self._paused = threading.Event()
+
+    def resume(self):
+        """Lets it go on."""
+        with lock:
+            paused, self._paused = self._paused, None
+        if paused is not None:
+            paused.set()
+            if self._call is not None:
+                self._crew.take_back(self)
+
+    def is_paused(self):
+        """Whether it is paused."""
+        return self._paused is not None
+
+    def get_progress(self):
+        """The pair (done, total) that was last reported."""
+        return self._progress
+
+    def get_fraction(self):
+        """How much is done, from 0 to 1: 1 when it has a result, 0 where nothing is known."""
+        if self._state == FINISHED and self._exception is None:
+            return 1.0
+        done, total = self._progress
+        return done / total if total else 0.0
+
+    def dup_message(self):
+        """What the function last said of itself."""
+        return self._message
+
+    def dup_name(self):
+        """What the future is called."""
+        return self._name
+
+    def set_name(self, name):
+        """Calls it something, in lists and reports."""
+        self._name = name
+        if self._promise is not None:
+            self.set_property('name', name)
+
+    def get_priority(self):
+        """How urgent it is: less is more so."""
+        return self._priority
+
+    def dup_worker_name(self):
+        """The name of the thread that runs it, or did."""
+        return self._worker_name
+
+
+PoolFuture.__name__ = 'Future'
+
+__all__ = ['current_task']
