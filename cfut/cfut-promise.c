@@ -50,13 +50,18 @@ cfut_promise_future_class_init (CfutPromiseFutureClass *klass)
 static void
 cfut_promise_future_init (CfutPromiseFuture *self)
 {
+  cfut_future_init_owner (&self->parent_instance, cfut_owner_get_current ());
 }
 
 struct _CfutPromise {
   GObject parent_instance;
 
-  CfutFuture *future;  /* immutable */
+  CfutFuture *future;  /* immutable after construction */
 };
+
+typedef enum {
+  PROP_FUTURE = 1
+} PromiseProperty;
 
 G_DEFINE_FINAL_TYPE (CfutPromise, cfut_promise, G_TYPE_OBJECT)
 
@@ -74,25 +79,91 @@ cfut_promise_finalize (GObject *object)
   G_OBJECT_CLASS (cfut_promise_parent_class)->finalize (object);
 }
 
-static void
-cfut_promise_class_init (CfutPromiseClass *klass)
-{
-  G_OBJECT_CLASS (klass)->finalize = cfut_promise_finalize;
-}
-
 static CfutFuture *
 future_new (void)
 {
-  CfutFuture *self = g_object_new (cfut_promise_future_get_type (), NULL);
+  return g_object_new (cfut_promise_future_get_type (), NULL);
+}
 
-  cfut_future_init_owner (self, cfut_owner_get_current ());
-  return self;
+static void
+cfut_promise_constructed (GObject *object)
+{
+  CfutPromise *self = CFUT_PROMISE (object);
+
+  if (self->future == NULL)
+    self->future = future_new ();
+
+  G_OBJECT_CLASS (cfut_promise_parent_class)->constructed (object);
+}
+
+static void
+cfut_promise_get_property (GObject    *object,
+                           guint       id,
+                           GValue     *value,
+                           GParamSpec *pspec)
+{
+  CfutPromise *self = CFUT_PROMISE (object);
+
+  switch ((PromiseProperty) id)
+    {
+    case PROP_FUTURE:
+      g_value_set_object (value, self->future);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+cfut_promise_set_property (GObject      *object,
+                           guint         id,
+                           const GValue *value,
+                           GParamSpec   *pspec)
+{
+  CfutPromise *self = CFUT_PROMISE (object);
+  CfutFuture *future;
+
+  switch ((PromiseProperty) id)
+    {
+    case PROP_FUTURE:
+      future = g_value_get_object (value);
+      if (future != NULL)
+        {
+          g_return_if_fail (G_OBJECT_TYPE (future) == cfut_promise_future_get_type ());
+          self->future = g_object_ref (future);
+        }
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+cfut_promise_class_init (CfutPromiseClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->constructed = cfut_promise_constructed;
+  object_class->finalize = cfut_promise_finalize;
+  object_class->get_property = cfut_promise_get_property;
+  object_class->set_property = cfut_promise_set_property;
+
+  /**
+   * CfutPromise:future: (getter get_future)
+   *
+   * The future that the promise settles. One that is given has to be of the type that
+   * [func@Cfut.Promise.get_future_type] tells; by default the promise makes one.
+   *
+   * Since: 1.0
+   */
+  g_object_class_install_property (object_class, PROP_FUTURE,
+    g_param_spec_object ("future", NULL, NULL, CFUT_TYPE_FUTURE,
+                         G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS));
 }
 
 static void
 cfut_promise_init (CfutPromise *self)
 {
-  self->future = future_new ();
 }
 
 /**
@@ -112,7 +183,44 @@ cfut_promise_new (void)
 }
 
 /**
- * cfut_promise_get_future:
+ * cfut_promise_new_for:
+ * @future: a pending future of the type that [func@Cfut.Promise.get_future_type] tells
+ *
+ * Makes a promise for a future that was made before it. That is for languages whose futures are
+ * objects of their own from the start: one is made of that type, with `g_object_new`, and belongs
+ * to the thread-default main context and the thread of that call; it settles when a promise for it
+ * is kept, or dropped. Of several promises for it the first one that settles it does.
+ *
+ * Returns: (transfer full): a new promise
+ *
+ * Since: 1.0
+ */
+CfutPromise *
+cfut_promise_new_for (CfutFuture *future)
+{
+  g_return_val_if_fail (CFUT_IS_FUTURE (future), NULL);
+  g_return_val_if_fail (G_OBJECT_TYPE (future) == cfut_promise_future_get_type (), NULL);
+
+  return g_object_new (CFUT_TYPE_PROMISE, "future", future, NULL);
+}
+
+/**
+ * cfut_promise_get_future_type:
+ *
+ * Tells of which type the futures of promises are.
+ *
+ * Returns: the type, which nothing can be derived from
+ *
+ * Since: 1.0
+ */
+GType
+cfut_promise_get_future_type (void)
+{
+  return cfut_promise_future_get_type ();
+}
+
+/**
+ * cfut_promise_get_future: (get-property future)
  * @self: a promise
  *
  * Returns the future that this promise settles.

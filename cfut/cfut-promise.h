@@ -20,6 +20,10 @@ G_DECLARE_FINAL_TYPE (CfutPromise, cfut_promise, CFUT, PROMISE, GObject)
 CFUT_AVAILABLE_IN_1_0
 CfutPromise *cfut_promise_new (void);
 CFUT_AVAILABLE_IN_1_0
+CfutPromise *cfut_promise_new_for (CfutFuture *future);
+CFUT_AVAILABLE_IN_1_0
+GType cfut_promise_get_future_type (void);
+CFUT_AVAILABLE_IN_1_0
 CfutFuture *cfut_promise_get_future (CfutPromise *self);
 CFUT_AVAILABLE_IN_1_0
 gboolean cfut_promise_resolve (CfutPromise  *self,

@@ -57,6 +57,47 @@ test_promise_resolves_with_each_kind (void)
     }
 }
 
+/* A future may be made before its promise. Of two promises the first one that settles it counts, and
+ * one that is dropped does so too. */
+static void
+test_promise_for_a_future (void)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (CfutFuture) future = g_object_new (cfut_promise_get_future_type (), NULL);
+      CfutPromise *promise = cfut_promise_new_for (future);
+      g_autoptr (CfutPromise) other = cfut_promise_new_for (future);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_true (cfut_promise_get_future (promise) == future);
+      g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_PENDING);
+
+      if (i == 0)
+        g_assert_true (cfut_promise_resolve_int64 (promise, 7));
+      else if (i == 1)
+        g_assert_true (cfut_promise_resolve_int64 (other, 7));
+      g_object_unref (promise);
+
+      g_assert_false (cfut_promise_resolve_int64 (other, 8));
+      cfut_future_result_int64 (future, 0, &error);
+      if (i < 2)
+        g_assert_no_error (error);
+      else
+        g_assert_error (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_ABANDONED);
+    }
+}
+
+/* One that no promise was made for goes without a word. */
+static void
+test_promise_future_without_a_promise (void)
+{
+  GObject *future = g_object_new (cfut_promise_get_future_type (), NULL);
+
+  g_object_add_weak_pointer (future, (gpointer *) &future);
+  g_object_unref (future);
+  g_assert_null (future);
+}
+
 /* The values themselves come through, extremes and zeros too. */
 static void
 test_promise_values_come_through (void)
@@ -684,6 +725,8 @@ main (int   argc,
   add ("bad-input", bad_input);
 #undef add
 
+  g_test_add_func ("/cfut/promise/1-for-a-future", test_promise_for_a_future);
+  g_test_add_func ("/cfut/promise/future-without-a-promise", test_promise_future_without_a_promise);
   g_test_add_func ("/cfut/promise/settled-futures", test_promise_settled_futures);
 
   return g_test_run ();
