@@ -15,6 +15,7 @@ Threads: `put` on any, `run` on the place's own.
 
 import asyncio
 import collections
+import os
 import sys
 import threading
 import time
@@ -178,6 +179,15 @@ def place_here():
 def places_to_serve():
     """Those places of this thread for which callbacks are expected."""
     return [place for place in _thread.places.values() if place.n_expected]
+
+
+def _forked():
+    # In a child of fork, where whoever held it is gone.
+    for place in _thread.places.values():
+        place.lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def serve():

@@ -177,7 +177,7 @@ class FutureFace:
         return self.result()
 
 
-class FutureType(type(Cfut.Future)):
+class NativeType(type(Cfut.Future)):
     """Makes classes in Python of the library's types without a type of GObject's for each."""
 
     def __new__(mcs, name, bases, namespace):
@@ -189,7 +189,7 @@ class FutureType(type(Cfut.Future)):
 
 
 @override
-class Future(FutureFace, NativeFuture, StandardFuture, metaclass=FutureType):
+class Future(FutureFace, NativeFuture, StandardFuture, metaclass=NativeType):
     """A future: also a `concurrent.futures.Future`, and awaitable.
 
     Those that executors give were made by them. `Cfut.Future()` makes one that whoever made it

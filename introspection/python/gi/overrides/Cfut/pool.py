@@ -7,6 +7,7 @@ is called by its name with `call` is a function that was registered, of C's for 
 threads of the library's, as many of them again.
 """
 
+import collections
 import itertools
 import os
 import time
@@ -15,8 +16,8 @@ import weakref
 from gi.repository import Cfut, GLib
 
 from .errors import exception_for, is_timeout
-from .future import FutureType
-from .standard import StandardExecutor
+from .future import NativeType
+from .standard import StandardExecutor, StandardThreadPoolExecutor
 from .task import PoolFuture
 from .workers import Crew
 
@@ -38,26 +39,41 @@ def result_or_cancel(future, timeout=None):
         del future
 
 
-def map_results(submit, fn, iterables, timeout, buffersize):
+def map_results(executor, fn, iterables, timeout, buffersize):
     """An iterator over the results in order, at most `buffersize` of them ahead; see `map`."""
     end = None if timeout is None else time.monotonic() + timeout
     calls = zip(*iterables)
-    futures = [submit(fn, *args) for args in
-               (calls if buffersize is None else itertools.islice(calls, buffersize))]
-    futures.reverse()
-    return _results(futures, calls if buffersize is not None else None, submit, fn, end)
+    if buffersize is None:
+        return _results([executor.submit(fn, *args) for args in calls], end)
+    futures = [executor.submit(fn, *args) for args in itertools.islice(calls, buffersize)]
+    return _buffered_results(collections.deque(futures), calls, fn, weakref.ref(executor), end)
 
 
-def _results(futures, calls, submit, fn, end):
-    # A list that is popped at its end, and what is submitted later joins at the front.
+def _left(end):
+    return None if end is None else end - time.monotonic()
+
+
+def _results(futures, end):
+    # It keeps no reference on the executor, nor on what it has yielded.
+    try:
+        futures.reverse()
+        while futures:
+            yield result_or_cancel(futures.pop(), _left(end))
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _buffered_results(futures, calls, fn, executor_reference, end):
+    # An executor that is dropped gets no more of them.
     try:
         while futures:
-            if calls is not None:
-                args = next(calls, None)
-                if args is not None:
-                    futures.insert(0, submit(fn, *args))
-                del args
-            yield result_or_cancel(futures.pop(), None if end is None else end - time.monotonic())
+            executor = executor_reference()
+            args = None if executor is None else next(calls, None)
+            if args is not None:
+                futures.append(executor.submit(fn, *args))
+            del executor, args
+            yield result_or_cancel(futures.popleft(), _left(end))
     finally:
         for future in futures:
             future.cancel()
@@ -82,10 +98,11 @@ class ExecutorFace(StandardExecutor):
         `chunksize` is for processes.
         """
         check_buffersize(buffersize)
-        return map_results(self.submit, fn, iterables, timeout, buffersize)
+        return map_results(self, fn, iterables, timeout, buffersize)
 
 
-class ThreadPoolExecutor(ExecutorFace, NativeThreadExecutor, metaclass=FutureType):
+class ThreadPoolExecutor(ExecutorFace, NativeThreadExecutor, StandardThreadPoolExecutor,
+                         metaclass=NativeType):
     """Runs calls on a pool of threads: a drop-in for `concurrent.futures.ThreadPoolExecutor`.
 
     `max_workers` threads at most, min(32, processors + 4) where it is not given. The initializer
@@ -104,6 +121,8 @@ class ThreadPoolExecutor(ExecutorFace, NativeThreadExecutor, metaclass=FutureTyp
         prefix = thread_name_prefix or 'ThreadPoolExecutor-%d' % _next_number()
         NativeThreadExecutor.__init__(self, max_workers=max_workers)
         self._crew = Crew(max_workers, prefix, initializer, initargs)
+        self._max_workers = max_workers
+        self._threads = self._crew.threads
         weakref.finalize(self, self._crew.close).atexit = False
 
     def submit(self, fn, /, *args, **kwargs):

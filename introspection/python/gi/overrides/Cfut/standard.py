@@ -14,6 +14,7 @@ from concurrent.futures import (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION,
 from concurrent.futures.thread import BrokenThreadPool
 
 StandardExecutor = concurrent.futures.Executor
+StandardThreadPoolExecutor = concurrent.futures.ThreadPoolExecutor
 StandardFuture = concurrent.futures.Future
 
 PENDING = _base.PENDING

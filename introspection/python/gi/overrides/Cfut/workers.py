@@ -23,6 +23,8 @@ import threading
 import time
 import weakref
 
+from . import delivery
+from .future import lock
 from .standard import BrokenThreadPool, FINISHED, LOGGER
 from .waits import Sleeper, block
 
@@ -222,7 +224,6 @@ class _Exit:
         for crew in crews:
             for thread in list(crew.threads):
                 thread.join()
-        from . import delivery
         delivery.serve()
 
 
@@ -236,10 +237,12 @@ except AttributeError:
 
 def _forked():
     """In a child of fork: the threads are gone, and so is whoever could run what is queued."""
+    lock.release()
     for crew in list(_exit.crews):
         crew.lock = threading.RLock()
         crew.threads.clear()
-        crew.fail('The process was forked: the threads of the pool are in its parent')
+        crew.fail('the process was forked, and the threads of the pool are in its parent')
 
 
-os.register_at_fork(after_in_child=_forked)
+# Held over the fork, so that it is free in the child.
+os.register_at_fork(before=lock.acquire, after_in_child=_forked, after_in_parent=lock.release)
