@@ -8,8 +8,8 @@
  * Locks: none of its own; see cfut-future.c.
  * Owns: a reference on its future, dropped on the future's owner's context.
  * Invariants:
- * 1. The future is settled when the promise is gone: finalised unsettled, it rejects with
- *    ABANDONED.
+ * 1. The future is settled when the promise is gone, unless it was there before: finalised
+ *    unsettled, it rejects with ABANDONED.
  * Not here: running functions. */
 
 #include <glib/gi18n-lib.h>
@@ -56,7 +56,9 @@ cfut_promise_future_init (CfutPromiseFuture *self)
 struct _CfutPromise {
   GObject parent_instance;
 
-  CfutFuture *future;  /* immutable after construction */
+  /* Immutable after construction */
+  CfutFuture *future;
+  gboolean is_for_given;  /* the future was there before it */
 };
 
 typedef enum {
@@ -70,7 +72,7 @@ cfut_promise_finalize (GObject *object)
 {
   CfutPromise *self = CFUT_PROMISE (object);
 
-  if (!cfut_future_is_settled (self->future))
+  if (!self->is_for_given && !cfut_future_is_settled (self->future))
     cfut_future_settle (self->future, CFUT_STATE_REJECTED, NULL,
                         g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_ABANDONED,
                                              _("The promise was dropped before it was kept")));
@@ -131,6 +133,7 @@ cfut_promise_set_property (GObject      *object,
         {
           g_return_if_fail (G_OBJECT_TYPE (future) == cfut_promise_future_get_type ());
           self->future = g_object_ref (future);
+          self->is_for_given = TRUE;
         }
       break;
     default:
@@ -151,8 +154,8 @@ cfut_promise_class_init (CfutPromiseClass *klass)
   /**
    * CfutPromise:future: (getter get_future)
    *
-   * The future that the promise settles. One that is given has to be of the type that
-   * [func@Cfut.Promise.get_future_type] tells; by default the promise makes one.
+   * The future that the promise settles. By default the promise makes one; about one that is given
+   * see [ctor@Cfut.Promise.new_for].
    *
    * Since: 1.0
    */
@@ -188,8 +191,9 @@ cfut_promise_new (void)
  *
  * Makes a promise for a future that was made before it. That is for languages whose futures are
  * objects of their own from the start: one is made of that type, with `g_object_new`, and belongs
- * to the thread-default main context and the thread of that call; it settles when a promise for it
- * is kept, or dropped. Of several promises for it the first one that settles it does.
+ * to the thread-default main context and the thread of that call. Of several promises for it the
+ * first one that settles it does. To drop one settles nothing: whoever made the future answers for
+ * it.
  *
  * Returns: (transfer full): a new promise
  *
