@@ -18,7 +18,8 @@ import importlib
 
 __all__ = []
 
-for _name in ('standard', 'errors', 'future', 'together', 'task', 'pool'):
+for _name in ('standard', 'errors', 'future', 'together', 'task', 'pool', 'group',
+              'coroutine', 'payload'):
     _module = importlib.import_module('.' + _name, __name__)
     for _public in _module.__all__:
         globals()[_public] = getattr(_module, _public)

@@ -159,21 +159,25 @@ class _ThreadPlaces(threading.local):
 _thread = _ThreadPlaces()
 
 
-def place_here():
-    """The place for callbacks that are added now; None: they are called by who settles."""
-    loop = asyncio._get_running_loop()
-    if loop is not None:
-        return LoopPlace(loop)
-    context = GLib.MainContext.get_thread_default()
-    if context is None:
-        if threading.current_thread() is not threading.main_thread():
-            return None
-        context = GLib.MainContext.default()
+def context_place():
+    """The place of this thread's GLib context, the default one where none was pushed."""
+    context = GLib.MainContext.get_thread_default() or GLib.MainContext.default()
     key = hash(context)
     place = _thread.places.get(key)
     if place is None or place.source.is_destroyed():
         place = _thread.places[key] = ContextPlace(context)
     return place
+
+
+def place_here():
+    """The place for callbacks that are added now; None: they are called by who settles."""
+    loop = asyncio._get_running_loop()
+    if loop is not None:
+        return LoopPlace(loop)
+    if (threading.current_thread() is not threading.main_thread() and
+            GLib.MainContext.get_thread_default() is None):
+        return None
+    return context_place()
 
 
 def places_to_serve():

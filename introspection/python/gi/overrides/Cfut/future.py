@@ -26,10 +26,11 @@ from gi.overrides import override
 from gi.repository import Cfut, GLib
 
 from . import delivery
+from .asobject import ObjectFace, tell_object
 from .errors import exception_for, is_timeout
 from .standard import (FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED, WAS_CANCELLED, CancelledError,
                        InvalidStateError, LOGGER, StandardFuture, TimeoutError)
-from .waits import Sleeper, block
+from .waits import Sleeper, block, lock
 
 NativeFuture = Cfut.Future
 
@@ -40,8 +41,6 @@ NATIVE_WAIT_USEC = 20000
 # What an attached future has, and one of our own when it is first asked for it.
 STANDARD_FIELDS = frozenset(('_condition', '_waiters'))
 ATTACHED_FIELDS = STANDARD_FIELDS | {'_state', '_result', '_exception', '_done_callbacks'}
-
-lock = threading.RLock()
 
 
 class Callback:
@@ -66,7 +65,7 @@ class FutureFace:
     """What is the same for both kinds of future."""
 
     _sleepers = None
-    _promise = None
+    _is_object = True
 
     # GObject's go by the object in C, which one of our own does not have.
     __hash__ = object.__hash__
@@ -103,11 +102,18 @@ class FutureFace:
             for sleeper in self._sleepers:
                 sleeper.wake()
             self._sleepers = None
-        if self._promise is not None:
-            self._tell_promise()
+        if self._is_object:
+            self._tell_object()
         if self._done_callbacks:
             self._invoke_callbacks()
         return True
+
+    def _tell_object(self):
+        pass
+
+    def as_object(self):
+        """Returns the future: see the same of those that Python makes."""
+        return self
 
     def _invoke_callbacks(self):
         callbacks, self._done_callbacks = self._done_callbacks, ()
@@ -160,6 +166,8 @@ class FutureFace:
 
     def _raise_or_return(self):
         if self._exception is not None:
+            if self._is_object:
+                NativeFuture.dup_error(self)  # it was seen
             try:
                 raise self._exception
             finally:
@@ -342,11 +350,14 @@ def _on_native_settled(future, *data):
         LOGGER.exception('exception while %r was told that it has settled', future)
 
 
-class OwnFuture(Future):
+class OwnFuture(ObjectFace, Future):
     """A future that Python makes and settles."""
 
     __module__ = 'gi.overrides.Cfut'
     __qualname__ = 'Future'
+    __gtype__ = Cfut.Promise.get_future_type()
+
+    _cancellable = None
 
     _state = PENDING
     _result = None
@@ -364,6 +375,9 @@ class OwnFuture(Future):
                     self._condition = threading.Condition()
             return self.__dict__[name]
         raise AttributeError('%r object has no attribute %r' % (type(self).__name__, name))
+
+    def _tell_object(self):
+        tell_object(self)
 
     def _move(self, before, after):
         """From one state that is not settled to another. False: it was in neither of them."""
@@ -383,8 +397,8 @@ class OwnFuture(Future):
     def set_running_or_notify_cancel(self):
         """For executors: marks it as running. False: it was cancelled, and must not be run."""
         if self._move(PENDING, RUNNING):
-            if self._promise is not None:
-                self._tell_promise()
+            if self._is_object:
+                self._tell_object()
             return True
         if self._state in WAS_CANCELLED:
             return False
@@ -439,6 +453,8 @@ class OwnFuture(Future):
             raise TimeoutError()
         if self._state in WAS_CANCELLED:
             raise CancelledError()
+        if self._is_object and self._exception is not None:
+            NativeFuture.dup_error(self)  # it was seen
         return self._exception
 
     __repr__ = StandardFuture.__repr__

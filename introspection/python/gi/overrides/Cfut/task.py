@@ -7,13 +7,12 @@ was asked to stop, as `Cfut.Task` has it for functions in C.
 """
 
 import threading
-import time
 
 from gi.repository import Cfut, Gio, GLib
 
-from .errors import DOMAIN, IO_DOMAIN, DeadlineError
-from .future import OwnFuture, lock
+from .future import NativeFuture, OwnFuture
 from .standard import CancelledError, FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED
+from .waits import lock
 
 _thread = threading.local()
 
@@ -43,7 +42,6 @@ class PoolFuture(OwnFuture):
     _priority = 0
     _since = 0.0
     _is_asked_to_stop = False
-    _cancellable = None
     _paused = None
     _progress = (0, 0)
     _message = None
@@ -54,8 +52,8 @@ class PoolFuture(OwnFuture):
         if not self._move(PENDING, RUNNING):
             self._call = None
             return
-        if self._promise is not None:
-            self._tell_promise()
+        if self._is_object:
+            self._tell_object()
         function, args, kwargs = self._call
         self._call = None
         before = getattr(_thread, 'task', None)
@@ -101,14 +99,14 @@ class PoolFuture(OwnFuture):
     def set_progress(self, done, total):
         """For the running function: how much is done, of how much in all."""
         self._progress = (done, total)
-        if self._promise is not None:
-            self._promise.set_progress(done, total)
+        if self._is_object:
+            Cfut.Promise(future=self).set_progress(done, total)
 
     def set_message(self, message):
         """For the running function: what it says of itself, for people."""
         self._message = message
-        if self._promise is not None:
-            self._promise.set_message(message)
+        if self._is_object:
+            Cfut.Promise(future=self).set_message(message)
 
     def checkpoint(self):
         """For the running function: raises CancelledError if it was asked to stop.
@@ -177,8 +175,16 @@ class PoolFuture(OwnFuture):
     def set_name(self, name):
         """Calls it something, in lists and reports."""
         self._name = name
-        if self._promise is not None:
-            self.set_property('name', name)
+        if self._is_object:
+            NativeFuture.set_name(self, name)
+
+    def _tell_details(self, promise):
+        if self._name is not None:
+            NativeFuture.set_name(self, self._name)
+        if self._progress != (0, 0):
+            promise.set_progress(*self._progress)
+        if self._message is not None:
+            promise.set_message(self._message)
 
     def get_priority(self):
         """How urgent it is: less is more so."""

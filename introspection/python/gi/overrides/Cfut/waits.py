@@ -11,6 +11,9 @@ import time
 
 from . import delivery
 
+# What guards the states of futures: see future.py.
+lock = threading.RLock()
+
 _LONGEST_SECONDS = threading.TIMEOUT_MAX
 
 

@@ -24,9 +24,8 @@ import time
 import weakref
 
 from . import delivery
-from .future import lock
 from .standard import BrokenThreadPool, FINISHED, LOGGER
-from .waits import Sleeper, block
+from .waits import Sleeper, block, lock
 
 # Each step of priority counts as much as so many seconds of waiting, and of so many futures that are
 # started one is of default priority, if there is any.
