@@ -59,6 +59,7 @@ struct _CfutFutureExtra {
   guint64 total;
   CfutFutureDirty dirty;
   GUnixFDList *fds;     /* (nullable): with the result; immutable once settled */
+  GVariant *error_details;  /* (nullable): with the error; immutable once settled */
 
   /* (nullable): of a command, set before CFUT_CELL_LINES is. On the owner's context, in its loop:
    * tells of lines for a while. TRUE: there are more. */
@@ -220,6 +221,9 @@ void        cfut_future_set_worker_pid   (CfutFuture       *self,
                                           int               pid);
 void        cfut_future_take_value       (CfutFuture       *self,
                                           GValue           *value);
+/* Before it is settled; for one that is they are dropped. Takes over @details, not floating. */
+void        cfut_future_take_error_details (CfutFuture     *self,
+                                          GVariant         *details);
 
 /* For reports; nobody is notified. */
 void        cfut_future_name_if_unnamed  (CfutFuture       *self,

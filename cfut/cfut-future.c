@@ -145,6 +145,7 @@ cfut_future_finalize (GObject *object)
       g_free (extra->message);
       g_clear_object (&extra->cancellable);
       g_clear_object (&extra->fds);
+      g_clear_pointer (&extra->error_details, g_variant_unref);
       g_slice_free (CfutFutureExtra, extra);
     }
   if (self->owner != NULL)

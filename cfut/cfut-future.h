@@ -75,6 +75,8 @@ gboolean cfut_future_result_boolean (CfutFuture  *self,
                                      GError     **error);
 CFUT_AVAILABLE_IN_1_0
 GError *cfut_future_dup_error (CfutFuture *self);
+CFUT_AVAILABLE_IN_1_0
+GVariant *cfut_future_dup_error_details (CfutFuture *self);
 
 CFUT_AVAILABLE_IN_1_0
 gboolean cfut_future_cancel (CfutFuture *self);

@@ -49,6 +49,11 @@ CFUT_AVAILABLE_IN_1_0
 void cfut_process_executor_set_launch_quoted (CfutProcessExecutor *self,
                                               gboolean             quoted);
 CFUT_AVAILABLE_IN_1_0
+GVariant *cfut_process_executor_dup_setup (CfutProcessExecutor *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_process_executor_set_setup (CfutProcessExecutor *self,
+                                      GVariant            *setup);
+CFUT_AVAILABLE_IN_1_0
 guint cfut_process_executor_get_max_calls_per_worker (CfutProcessExecutor *self);
 CFUT_AVAILABLE_IN_1_0
 void cfut_process_executor_set_max_calls_per_worker (CfutProcessExecutor *self,

@@ -57,6 +57,9 @@ CFUT_AVAILABLE_IN_1_0
 gboolean cfut_task_checkpoint (CfutTask  *self,
                                GError   **error);
 CFUT_AVAILABLE_IN_1_0
+void cfut_task_set_error_details (CfutTask *self,
+                                  GVariant *details);
+CFUT_AVAILABLE_IN_1_0
 GCancellable *cfut_task_get_cancellable (CfutTask *self);
 
 G_END_DECLS

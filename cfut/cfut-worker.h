@@ -38,6 +38,14 @@ CFUT_AVAILABLE_IN_1_0
 CfutSharedDict *cfut_worker_get_shared (CfutWorker *self,
                                         const char *name);
 CFUT_AVAILABLE_IN_1_0
+gboolean cfut_worker_open (CfutWorker  *self,
+                           GError     **error);
+CFUT_AVAILABLE_IN_1_0
+GVariant *cfut_worker_get_setup (CfutWorker *self);
+CFUT_AVAILABLE_IN_1_0
+void cfut_worker_refuse (CfutWorker *self,
+                         GError     *why);
+CFUT_AVAILABLE_IN_1_0
 int cfut_worker_run (CfutWorker  *self,
                      GError     **error);
 

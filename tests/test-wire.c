@@ -13,7 +13,8 @@
 
 static const CfutWireType all_types[] = {
   CFUT_WIRE_HELLO, CFUT_WIRE_STARTED, CFUT_WIRE_RESULT, CFUT_WIRE_ERROR, CFUT_WIRE_PROGRESS,
-  CFUT_WIRE_MESSAGE, CFUT_WIRE_DICT, CFUT_WIRE_PONG, CFUT_WIRE_RETURNED, CFUT_WIRE_SETUP,
+  CFUT_WIRE_MESSAGE, CFUT_WIRE_DICT, CFUT_WIRE_PONG, CFUT_WIRE_RETURNED, CFUT_WIRE_DETAILS,
+  CFUT_WIRE_SETUP,
   CFUT_WIRE_CALL, CFUT_WIRE_CANCEL, CFUT_WIRE_PAUSE, CFUT_WIRE_RESUME, CFUT_WIRE_TAKE_BACK,
   CFUT_WIRE_DICT_REPLY, CFUT_WIRE_PING, CFUT_WIRE_STOP, CFUT_WIRE_RELEASE, CFUT_WIRE_FORGET,
 };
@@ -159,7 +160,7 @@ random_init_with_payloads (Random *self,
                            GRand  *rand)
 {
   static const CfutWireType types[] = { CFUT_WIRE_RESULT, CFUT_WIRE_CALL, CFUT_WIRE_DICT,
-                                        CFUT_WIRE_DICT_REPLY };
+                                        CFUT_WIRE_DICT_REPLY, CFUT_WIRE_DETAILS };
   CfutWireOut *out = &self->out;
   GVariantBuilder builder;
   guint n_own = g_rand_int_range (rand, 0, 3);
@@ -534,7 +535,7 @@ test_wire_lies_in_the_header (void)
     { G_MAXUINT32, CFUT_WIRE_RESULT, 0, 0, CFUT_WIRE_WORKER, "length over the limit" },
     { G_MAXUINT32 - 7, CFUT_WIRE_RESULT, 0, 0, CFUT_WIRE_WORKER, "length over the limit" },
     { 0, 0, 0, 0, CFUT_WIRE_WORKER, "type that does not exist" },
-    { 0, CFUT_WIRE_RETURNED + 1, 0, 0, CFUT_WIRE_WORKER, "type that does not exist" },
+    { 0, CFUT_WIRE_DETAILS + 1, 0, 0, CFUT_WIRE_WORKER, "type that does not exist" },
     { 0, CFUT_WIRE_STOP + 1, 0, 0, CFUT_WIRE_APPLICATION, "type that does not exist" },
     { 0, CFUT_WIRE_FORGET + 1, 0, 0, CFUT_WIRE_WORKER, "type that does not exist" },
     { 0, 255, 0, 0, CFUT_WIRE_WORKER, "type that does not exist" },

@@ -68,6 +68,32 @@ worker_error_for (CfutCrewWorker *self,
   return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_WORKER_DIED, text);
 }
 
+/* The call that it had started gets what its error says once more, for programs. Only this thread
+ * ends that call. */
+static void
+worker_detail_death (CfutCrewWorker *self)
+{
+  g_autofree char *tail = self->child != NULL ? cfut_child_dup_stderr_tail (self->child) : NULL;
+  CfutCrewCall *call;
+  GVariantDict dict;
+
+  cfut_crew_enter (self->crew);
+  call = self->list.first;
+  if (call != NULL && call->state != CFUT_CREW_CALL_STARTED)
+    call = NULL;
+  cfut_unlock (&self->crew->lock, CFUT_LOCK_CREW);
+  if (call == NULL)
+    return;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "pid", "i", self->pid);
+  if (self->exited)
+    g_variant_dict_insert (&dict, "wait-status", "i", self->wait_status);
+  g_variant_dict_insert (&dict, "stderr", "s", tail != NULL ? tail : "");
+  cfut_future_take_error_details (CFUT_FUTURE (call->task),
+                                  g_variant_ref_sink (g_variant_dict_end (&dict)));
+}
+
 /* What this process lacks is told as it is, as another try may do. */
 static GError *
 worker_start_error (CfutCrewWorker *self,
@@ -115,6 +141,7 @@ cfut_crew_worker_ended (CfutCrewWorker *self)
   CfutCrewCall *call;
   gboolean armed;
 
+  worker_detail_death (self);
   cfut_crew_enter (crew);
   worker_leave_crew_locked (self);
   while ((call = self->list.first) != NULL)
@@ -126,7 +153,7 @@ cfut_crew_worker_ended (CfutCrewWorker *self)
         }
       cfut_crew_finish_locked (crew, call, FALSE, worker_error_for (self, call, text));
     }
-  if (self->pid == 0 && !self->stopped)
+  if (self->pid == 0 && !self->stopped && !self->refused)
     cfut_crew_start_failed_locked (crew, worker_start_error (self, text), self->for_good,
                                    self->scarce);
   else if (self->n_done == 0 && !self->stopped)

@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
   char **launch_prefix;       /* (nullable) */
   gboolean launch_quoted;
+  GVariant *setup;            /* (nullable): for the workers' own use */
   guint max_calls;            /* 0: no limit */
   gint64 stop_grace_usec;
   gint64 start_timeout_usec;  /* negative: none */

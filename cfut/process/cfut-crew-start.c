@@ -16,8 +16,8 @@
  * Invariants:
  * 1. After a worker that ended no call the next is started later, each time twice as late, and one
  *    at a time. The first call that ends makes up for all.
- * 2. The crew breaks when a program cannot be started at all, or several one after the other never
- *    said hello, and nobody is there who did. Where this process is short of something, descriptors or
+ * 2. The crew breaks when a worker says that none can work, or when a program cannot be started at
+ *    all, or several one after the other never said hello, and nobody is there who did. Where this process is short of something, descriptors or
  *    memory, what waits fails after some tries, and what comes after that tries again.
  * Not here: what makes a process (cfut-child.c), who needs how many (cfut-crew.c). */
 
@@ -96,6 +96,8 @@ worker_dup_options (CfutCrewWorker *self)
   cfut_crew_enter (self->crew);
   options = self->crew->options;
   options.launch_prefix = g_strdupv (options.launch_prefix);
+  if (options.setup != NULL)
+    g_variant_ref (options.setup);
   cfut_unlock (&self->crew->lock, CFUT_LOCK_CREW);
 
   return options;
@@ -157,6 +159,8 @@ worker_send_setup (CfutCrewWorker  *self,
   g_variant_dict_insert (&dict, "stop-grace-usec", "x", options->stop_grace_usec);
   if (shared != NULL)
     g_variant_dict_insert_value (&dict, "shared", shared);
+  if (options->setup != NULL)
+    g_variant_dict_insert_value (&dict, "setup", options->setup);
   frame.value = g_variant_ref_sink (g_variant_dict_end (&dict));
   /* A channel that is closed is heard of. */
   if (cfut_channel_queue (self->calls, &frame, NULL, NULL))
@@ -229,6 +233,7 @@ spawn_on_io (gpointer data)
 
   spawned = wanted && worker_spawn (self, &options, &error);
   g_strfreev (options.launch_prefix);
+  g_clear_pointer (&options.setup, g_variant_unref);
 
   cfut_crew_enter (self->crew);
   if (spawned)
@@ -385,4 +390,28 @@ cfut_crew_worker_hello (CfutCrewWorker      *self,
 
   if (one_stream && error == NULL)
     cfut_channel_close (self->own_control);
+}
+
+/* It exits by itself then. What others run they finish; their next call would meet the same. */
+void
+cfut_crew_worker_refused (CfutCrewWorker *self,
+                          const char     *why)
+{
+  CfutCrew *crew = self->crew;
+
+  cfut_crew_enter (crew);
+  if (self->state == CFUT_CREW_WORKER_STARTING)
+    {
+      crew->n_starting--;
+      crew->n_alive--;
+      self->state = CFUT_CREW_WORKER_LEAVING;
+      self->start_by_usec = 0;
+      self->stop_at_usec = g_get_monotonic_time () + crew->options.stop_grace_usec;
+      cfut_crew_worker_watch_locked (self);
+    }
+  self->refused = TRUE;
+  cfut_crew_break_locked (crew, g_error_new (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN,
+                                             /* Translators: a sentence follows */
+                                             _("No worker can be started. %s"), why));
+  cfut_crew_leave (crew);
 }

@@ -111,6 +111,7 @@ struct _CfutCrewWorker {
   gboolean lost_control;    /* that channel ended before there was a hello */
   gboolean stopped;         /* it is ended by signals of ours */
   gboolean for_good;        /* the next one would fail as well */
+  gboolean refused;         /* it has said so, and the crew is broken */
   gboolean scarce;          /* this process lacked something to start it */
   int wait_status;
   GError *why;              /* (nullable): what it is ended for */
@@ -264,6 +265,9 @@ void      cfut_crew_grow_locked        (CfutCrew         *self,
                                         guint64           n_wanted);
 void      cfut_crew_worker_hello       (CfutCrewWorker   *self,
                                         const CfutWireFrame *frame);
+/* In place of a hello: it can be no worker, and no other one could. */
+void      cfut_crew_worker_refused     (CfutCrewWorker   *self,
+                                        const char       *why);
 /* A worker has gone that has ended no call: the next is started later. @why (nullable): it had not
  * said hello, and that was the reason: taken over. */
 void      cfut_crew_start_failed_locked (CfutCrew        *self,

@@ -398,6 +398,17 @@ worker_error (CfutCrewWorker      *self,
   cfut_crew_call_end (call, FALSE, error);
 }
 
+/* An error follows. What cannot be opened is missing then. */
+static void
+worker_details (CfutFuture *future,
+                CfutFrame  *frame)
+{
+  GVariant *details = cfut_frame_dup_value (frame, NULL);
+
+  if (details != NULL)
+    cfut_future_take_error_details (future, details);
+}
+
 /* All that follows the one that it has started last. */
 static void
 worker_returned (CfutCrewWorker      *self,
@@ -455,6 +466,11 @@ on_frame (CfutChannel *channel,
   if (self->batch_usec == 0)
     self->batch_usec = g_get_monotonic_time ();
 
+  if (self->pid == 0 && wire->type == CFUT_WIRE_ERROR && wire->id == 0)
+    {
+      cfut_crew_worker_refused (self, wire->message);
+      return;
+    }
   if (self->pid == 0 && wire->type != CFUT_WIRE_HELLO)
     {
       cfut_crew_enter (self->crew);
@@ -484,6 +500,10 @@ on_frame (CfutChannel *channel,
     case CFUT_WIRE_MESSAGE:
       if ((future = worker_reporting (self, wire)) != NULL)
         cfut_future_report_message (future, wire->name);
+      break;
+    case CFUT_WIRE_DETAILS:
+      if ((future = worker_reporting (self, wire)) != NULL)
+        worker_details (future, frame);
       break;
     case CFUT_WIRE_RETURNED:
       worker_returned (self, wire);

@@ -87,6 +87,7 @@ cfut_crew_unref (CfutCrew *self)
     }
   g_strfreev (self->argv);
   g_strfreev (self->options.launch_prefix);
+  g_clear_pointer (&self->options.setup, g_variant_unref);
   g_clear_error (&self->broken);
   g_clear_pointer (&self->stores, g_hash_table_unref);
   cfut_heap_clear (&self->heap);

@@ -14,6 +14,9 @@
 
 #include "process/cfut-process-executor-private.h"
 
+/* So that the frame that carries it always fits. */
+#define MAX_SETUP_SIZE ((gsize) 32 * 1024 * 1024)
+
 static void
 executor_unlock_and_notify (CfutProcessExecutor *self,
                             gboolean             changed,
@@ -131,6 +134,67 @@ cfut_process_executor_get_launch_quoted (CfutProcessExecutor *self)
   cfut_crew_unlock_options (self->crew);
 
   return quoted;
+}
+
+/**
+ * cfut_process_executor_set_setup: (set-property setup)
+ * @self: a process executor
+ * @setup: (nullable): what workers are told; consumed if it is floating
+ *
+ * Sets what each worker that is started from now on is told before its first call. What it means
+ * is the worker's to know: it finds it with [method@Cfut.Worker.get_setup]. At most 32 MiB. May be
+ * called on any thread.
+ *
+ * Since: 1.0
+ */
+void
+cfut_process_executor_set_setup (CfutProcessExecutor *self,
+                                 GVariant            *setup)
+{
+  CfutCrewOptions *options;
+  GVariant *old;
+
+  g_return_if_fail (CFUT_IS_PROCESS_EXECUTOR (self));
+
+  if (setup != NULL)
+    g_variant_ref_sink (setup);
+  if (setup != NULL && g_variant_get_size (setup) > MAX_SETUP_SIZE)
+    {
+      g_critical ("What workers are told has more than %zu bytes", MAX_SETUP_SIZE);
+      g_variant_unref (setup);
+      return;
+    }
+
+  options = cfut_crew_lock_options (self->crew);
+  old = options->setup;
+  options->setup = setup;
+  executor_unlock_and_notify (self, setup != old, "setup");
+  g_clear_pointer (&old, g_variant_unref);
+}
+
+/**
+ * cfut_process_executor_dup_setup: (get-property setup)
+ * @self: a process executor
+ *
+ * Tells what each worker is told before its first call. May be called on any thread.
+ *
+ * Returns: (transfer full) (nullable): the value, or %NULL
+ *
+ * Since: 1.0
+ */
+GVariant *
+cfut_process_executor_dup_setup (CfutProcessExecutor *self)
+{
+  GVariant *setup;
+
+  g_return_val_if_fail (CFUT_IS_PROCESS_EXECUTOR (self), NULL);
+
+  setup = cfut_crew_lock_options (self->crew)->setup;
+  if (setup != NULL)
+    g_variant_ref (setup);
+  cfut_crew_unlock_options (self->crew);
+
+  return setup;
 }
 
 /**

@@ -63,6 +63,7 @@ typedef enum {
   PROP_N_WORKERS,
   PROP_LAUNCH_PREFIX,
   PROP_LAUNCH_QUOTED,
+  PROP_SETUP,
   PROP_MAX_CALLS_PER_WORKER,
   PROP_STOP_GRACE_USEC,
   PROP_START_TIMEOUT_USEC,
@@ -211,6 +212,9 @@ cfut_process_executor_get_property (GObject    *object,
     case PROP_LAUNCH_QUOTED:
       g_value_set_boolean (value, cfut_process_executor_get_launch_quoted (self));
       break;
+    case PROP_SETUP:
+      g_value_take_variant (value, cfut_process_executor_dup_setup (self));
+      break;
     case PROP_MAX_CALLS_PER_WORKER:
       g_value_set_uint (value, cfut_process_executor_get_max_calls_per_worker (self));
       break;
@@ -261,6 +265,9 @@ cfut_process_executor_set_property (GObject      *object,
       break;
     case PROP_LAUNCH_QUOTED:
       cfut_process_executor_set_launch_quoted (self, g_value_get_boolean (value));
+      break;
+    case PROP_SETUP:
+      cfut_process_executor_set_setup (self, g_value_get_variant (value));
       break;
     case PROP_MAX_CALLS_PER_WORKER:
       cfut_process_executor_set_max_calls_per_worker (self, g_value_get_uint (value));
@@ -319,6 +326,18 @@ install_options (GObjectClass *object_class)
    */
   properties[PROP_LAUNCH_QUOTED] =
     g_param_spec_boolean ("launch-quoted", NULL, NULL, FALSE,
+                          G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * CfutProcessExecutor:setup: (getter dup_setup) (setter set_setup)
+   *
+   * What each worker is told before its first call, and finds with [method@Cfut.Worker.get_setup];
+   * %NULL, the default, for nothing. At most 32 MiB.
+   *
+   * Since: 1.0
+   */
+  properties[PROP_SETUP] =
+    g_param_spec_variant ("setup", NULL, NULL, G_VARIANT_TYPE_ANY, NULL,
                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
   /**

@@ -30,13 +30,15 @@ typedef enum {
                                * has a control socket of its own, cookie; the first frame */
   CFUT_WIRE_STARTED,          /* -: the call's function is about to be entered */
   CFUT_WIRE_RESULT,           /* mv: the call has succeeded, with a value or none */
-  CFUT_WIRE_ERROR,            /* (sisb): domain, code, message, whether it counts as cancelled */
+  CFUT_WIRE_ERROR,            /* (sisb): domain, code, message, whether it counts as cancelled; of
+                               * id 0, in place of the hello: it can be no worker, and none can */
   CFUT_WIRE_PROGRESS,         /* (tt): done, total */
   CFUT_WIRE_MESSAGE,          /* s */
   CFUT_WIRE_DICT,             /* (sv): the dict's name, the operation; the id is the operation's */
   CFUT_WIRE_PONG,             /* -: the id is the ping's */
   CFUT_WIRE_RETURNED,         /* -: the answer to TAKE_BACK; the id is that of the call that was
                                * started last, 0: none; those between the two never will be */
+  CFUT_WIRE_DETAILS,          /* v: what goes with the error of the call, which follows */
   /* from the application */
   CFUT_WIRE_SETUP = 32,       /* a{sv}: options; the first frame */
   CFUT_WIRE_CALL,             /* (sv): function, arguments */
@@ -85,7 +87,7 @@ typedef struct {
   CfutWireType type;
   guint64 id;
   const char *name;         /* CALL: function; DICT: the dict's; MESSAGE: text; HELLO: cookie */
-  GVariant *value;          /* CALL, RESULT (nullable), DICT, DICT_REPLY; SETUP: a{sv}. Sunk */
+  GVariant *value;          /* CALL, RESULT (nullable), DETAILS, DICT, DICT_REPLY; SETUP: a{sv}. Sunk */
   const char *domain;       /* ERROR: of the GError */
   int code;
   const char *message;

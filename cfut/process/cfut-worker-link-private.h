@@ -39,11 +39,23 @@ CfutWorkerLink *cfut_worker_link_new     (void);
 CfutWorkerLink *cfut_worker_link_ref     (CfutWorkerLink         *self);
 void            cfut_worker_link_unref   (CfutWorkerLink         *self);
 
-/* Once. Takes the descriptors over, says hello and begins to listen. */
+/* Once. Takes the descriptors over. */
 gboolean        cfut_worker_link_open    (CfutWorkerLink         *self,
                                           const CfutWorkerStart  *start,
                                           GError                **error);
-/* After it, on the same thread: nothing more is received. */
+/* At most once, after it. Waits for what the application tells its workers. @setup: (transfer full)
+ * (nullable) */
+gboolean        cfut_worker_link_hear_setup (CfutWorkerLink      *self,
+                                          GVariant              **setup,
+                                          GError                **error);
+/* In place of the next one: there will be no service. */
+void            cfut_worker_link_refuse  (CfutWorkerLink         *self,
+                                          const GError           *why);
+/* Says hello, and begins to listen. */
+gboolean        cfut_worker_link_begin_service (CfutWorkerLink   *self,
+                                          const CfutWorkerStart  *start,
+                                          GError                **error);
+/* After that, on the same thread: nothing more is received. */
 void            cfut_worker_link_close   (CfutWorkerLink         *self);
 
 /* The rest on the runner's thread, but for the request. Sends what is queued before it waits.

@@ -241,20 +241,25 @@ link_take_back (CfutWorkerLink *self,
   link_answer (self, CFUT_WIRE_RETURNED, last_id);
 }
 
-static void
+/* (transfer full) (nullable): what is for the worker's own use. */
+static GVariant *
 link_set_up (CfutWorkerLink  *self,
              const CfutFrame *frame)
 {
   g_autoptr (GVariant) options = cfut_frame_dup_value (frame, NULL);
   gint64 grace_usec;
 
-  if (options == NULL || !g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT) ||
-      !g_variant_lookup (options, "stop-grace-usec", "x", &grace_usec))
-    return;
+  if (options == NULL || !g_variant_is_of_type (options, G_VARIANT_TYPE_VARDICT))
+    return NULL;
 
-  link_lock (self);
-  self->grace_usec = CLAMP (grace_usec, 0, GRACE_MAX_USEC);
-  link_unlock (self);
+  if (g_variant_lookup (options, "stop-grace-usec", "x", &grace_usec))
+    {
+      link_lock (self);
+      self->grace_usec = CLAMP (grace_usec, 0, GRACE_MAX_USEC);
+      link_unlock (self);
+    }
+
+  return g_variant_lookup_value (options, "setup", NULL);
 }
 
 static void
@@ -287,11 +292,13 @@ link_hear (CfutWorkerLink *self,
            CfutFrame      *frame)
 {
   guint64 id = frame->wire.id;
+  GVariant *setup;
 
   switch (frame->wire.type)
     {
     case CFUT_WIRE_SETUP:
-      link_set_up (self, frame);
+      setup = link_set_up (self, frame);
+      g_clear_pointer (&setup, g_variant_unref);
       break;
     case CFUT_WIRE_CANCEL:
       link_cancel (self, id);
@@ -567,6 +574,22 @@ link_say_hello (CfutWorkerLink        *self,
   return cfut_channel_send (self->calls, &hello, NULL, error);
 }
 
+/* Of another version: the application finds out by the hello. */
+static gboolean
+link_check_version (CfutWorkerLink         *self,
+                    const CfutWorkerStart  *start,
+                    GError                **error)
+{
+  if (start->version == CFUT_WIRE_VERSION)
+    return TRUE;
+
+  if (link_say_hello (self, start, error))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                 _("The application speaks version %u of the protocol, this worker version %d"),
+                 start->version, CFUT_WIRE_VERSION);
+  return FALSE;
+}
+
 gboolean
 cfut_worker_link_open (CfutWorkerLink         *self,
                        const CfutWorkerStart  *start,
@@ -594,16 +617,61 @@ cfut_worker_link_open (CfutWorkerLink         *self,
       return FALSE;
     }
 
-  /* Of another version: the application finds out by the hello. */
-  if (!link_say_hello (self, start, error))
+  return link_check_version (self, start, error);
+}
+
+gboolean
+cfut_worker_link_hear_setup (CfutWorkerLink  *self,
+                             GVariant       **setup,
+                             GError         **error)
+{
+  CfutFrame frame;
+  CfutReceived received = cfut_channel_receive (self->calls, &frame, -1, error);
+
+  if (received == CFUT_RECEIVED_ERROR)
     return FALSE;
-  if (start->version != CFUT_WIRE_VERSION)
+  if (received != CFUT_RECEIVED_FRAME)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                   _("The application speaks version %u of the protocol, this worker version %d"),
-                   start->version, CFUT_WIRE_VERSION);
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The application is gone"));
       return FALSE;
     }
+
+  if (frame.wire.type == CFUT_WIRE_SETUP)
+    {
+      *setup = link_set_up (self, &frame);
+      cfut_frame_clear (&frame);
+      return TRUE;
+    }
+
+  cfut_frame_clear (&frame);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                       _("The application does not say what a worker has to know first"));
+  return FALSE;
+}
+
+void
+cfut_worker_link_refuse (CfutWorkerLink *self,
+                         const GError   *why)
+{
+  g_autofree char *message = g_utf8_make_valid (why->message, -1);
+  CfutWireOut frame = {
+    .type = CFUT_WIRE_ERROR,
+    .domain = g_quark_to_string (why->domain),
+    .code = why->code,
+    .message = message,
+  };
+
+  if (cfut_channel_queue (self->calls, &frame, NULL, NULL))
+    cfut_channel_flush (self->calls);
+}
+
+gboolean
+cfut_worker_link_begin_service (CfutWorkerLink         *self,
+                                const CfutWorkerStart  *start,
+                                GError                **error)
+{
+  if (!link_say_hello (self, start, error))
+    return FALSE;
 
   self->is_open = TRUE;
   cfut_worker_link_ref (self);

@@ -73,6 +73,10 @@ struct _CfutWorker {
 
   GMutex lock;
   GHashTable *dicts;  /* guarded by the lock: (nullable): by name */
+
+  /* The runner's */
+  gboolean is_open;
+  GVariant *setup;    /* (nullable) */
 };
 
 G_DEFINE_FINAL_TYPE (CfutWorker, cfut_worker, G_TYPE_OBJECT)
@@ -139,6 +143,22 @@ worker_queue_error (CfutWorker   *self,
   cfut_worker_link_queue (self->link, &frame, NULL, NULL);
 }
 
+/* One that cannot be sent goes without its details. */
+static void
+worker_queue_failure (CfutWorker   *self,
+                      guint64       id,
+                      CfutFuture   *future,
+                      const GError *error)
+{
+  g_autoptr (GVariant) details = cfut_future_dup_error_details (future);
+  CfutWireOut frame = { .type = CFUT_WIRE_DETAILS, .id = id, .value = details };
+
+  if (details != NULL)
+    cfut_worker_link_queue (self->link, &frame, NULL, NULL);
+  worker_queue_error (self, id, error,
+                      cfut_future_get_state (future) == CFUT_STATE_CANCELLED);
+}
+
 static void
 worker_queue_cancelled (CfutWorker *self,
                         guint64     id)
@@ -179,8 +199,7 @@ worker_queue_outcome (CfutWorker     *self,
   if (state == CFUT_STATE_RESOLVED)
     worker_queue_result (self, call->id, future);
   else if (future->value.g_type == G_TYPE_ERROR)
-    worker_queue_error (self, call->id, g_value_get_boxed (&future->value),
-                        state == CFUT_STATE_CANCELLED);
+    worker_queue_failure (self, call->id, future, g_value_get_boxed (&future->value));
   else
     worker_queue_cancelled (self, call->id);
 }
@@ -273,6 +292,7 @@ cfut_worker_finalize (GObject *object)
   if (self->functions != NULL)
     g_object_unref (self->functions);
   g_clear_pointer (&self->dicts, g_hash_table_unref);
+  g_clear_pointer (&self->setup, g_variant_unref);
   cfut_worker_link_unref (self->link);
   g_mutex_clear (&self->lock);
 
@@ -484,6 +504,9 @@ worker_open (CfutWorker  *self,
 {
   const CfutWorkerStart *start = cfut_worker_start_get ();
 
+  if (self->is_open)
+    return TRUE;
+
   if (!start->requested)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
                          _("This program was not started as a worker"));
@@ -494,9 +517,79 @@ worker_open (CfutWorker  *self,
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY,
                          _("A worker of this process has run already"));
   else
-    return cfut_worker_link_open (self->link, start, error);
+    self->is_open = cfut_worker_link_open (self->link, start, error);
 
-  return FALSE;
+  return self->is_open;
+}
+
+/**
+ * cfut_worker_open:
+ * @self: a worker
+ * @error: return location for an error
+ *
+ * Connects with the application, and waits for what that tells its workers
+ * ([property@Cfut.ProcessExecutor:setup]), which is there for [method@Cfut.Worker.get_setup] then. No
+ * call comes before [method@Cfut.Worker.run], which has to follow on the same thread, so there is time
+ * to prepare; as much as [property@Cfut.ProcessExecutor:start-timeout-usec] allows. A worker that
+ * needs none of this need not call it.
+ *
+ * Errors: those of [method@Cfut.Worker.run], and %G_IO_ERROR_CLOSED when the application is gone.
+ *
+ * Returns: whether it is connected
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_worker_open (CfutWorker  *self,
+                  GError     **error)
+{
+  g_return_val_if_fail (CFUT_IS_WORKER (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  g_return_val_if_fail (!self->is_open, FALSE);
+
+  return worker_open (self, error) &&
+         cfut_worker_link_hear_setup (self->link, &self->setup, error);
+}
+
+/**
+ * cfut_worker_get_setup:
+ * @self: a worker
+ *
+ * Returns what the application tells its workers, once [method@Cfut.Worker.open] has heard it.
+ *
+ * Returns: (transfer none) (nullable): the value; %NULL if there is none
+ *
+ * Since: 1.0
+ */
+GVariant *
+cfut_worker_get_setup (CfutWorker *self)
+{
+  g_return_val_if_fail (CFUT_IS_WORKER (self), NULL);
+
+  return self->setup;
+}
+
+/**
+ * cfut_worker_refuse:
+ * @self: a worker that is open, and does not run
+ * @why: the reason
+ *
+ * Tells the application that this process cannot be a worker, and that no other one could, as when
+ * what it was told makes no sense. The executor is broken then: its calls fail with
+ * %CFUT_FUTURE_ERROR_BROKEN, which gives the reason. To be called after [method@Cfut.Worker.open], in
+ * place of [method@Cfut.Worker.run]; the process has to exit after.
+ *
+ * Since: 1.0
+ */
+void
+cfut_worker_refuse (CfutWorker *self,
+                    GError     *why)
+{
+  g_return_if_fail (CFUT_IS_WORKER (self));
+  g_return_if_fail (why != NULL);
+  g_return_if_fail (self->is_open);
+
+  cfut_worker_link_refuse (self->link, why);
 }
 
 /**
@@ -528,7 +621,9 @@ cfut_worker_run (CfutWorker  *self,
   g_return_val_if_fail (CFUT_IS_WORKER (self), EXIT_FAILURE);
   g_return_val_if_fail (error == NULL || *error == NULL, EXIT_FAILURE);
 
-  ended_well = worker_open (self, &why) && worker_serve (self, &why);
+  ended_well = worker_open (self, &why) &&
+               cfut_worker_link_begin_service (self->link, cfut_worker_start_get (), &why) &&
+               worker_serve (self, &why);
   cfut_worker_link_close (self->link);
   if (ended_well)
     return EXIT_SUCCESS;
