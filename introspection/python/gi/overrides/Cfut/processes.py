@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: the cfut authors
+"""`ProcessPoolExecutor`: the standard library's, and a process executor of the library's too.
+
+    submit --pickle--> call 'python' of a worker --unpickle, run, pickle--> result --unpickle--> Future
+
+A call is pickled when it is submitted, so nothing of it is held after. Its future is the library's
+own, with what that can do: cancelling what runs, progress, deadlines. A result is unpickled when it
+is first asked for.
+
+A worker that dies costs the one call that it was running, whose future fails with a
+`WorkerDiedError`; the standard library's whole pool would be broken. A call that was started is
+never run again; all others go to other workers.
+
+`mp_context` is accepted. Workers are always started afresh, as with its method 'spawn': the
+interpreter that it says is used, and what was pickled needs to be importable there.
+"""
+
+import itertools
+import os
+import signal
+import sys
+import threading
+import traceback
+import weakref
+from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
+from functools import partial
+from multiprocessing import spawn, util
+
+from gi.overrides import override
+from gi.repository import Cfut, GLib
+
+from . import pickles, worker
+from .errors import DOMAIN, BrokenError, exception_for, is_timeout
+from .future import NATIVE_WAIT_SECONDS, NATIVE_WAIT_USEC, Future, FutureType, OwnFuture
+from .pool import ExecutorFace, check_buffersize, map_results
+
+NativeFuture = Future.__mro__[2]
+NativeProcessExecutor = Cfut.ProcessExecutor
+
+# How long shutdown stays in C, where Ctrl-C does not reach it.
+LOOK_USEC = 20000
+
+_WORKER_DIED = int(Cfut.FutureError.WORKER_DIED)
+_BROKEN = int(Cfut.FutureError.BROKEN)
+
+_new_variant_from_bytes = GLib.Variant.new_from_bytes
+
+
+class PoolBrokenError(BrokenError, BrokenProcessPool):
+    """No worker can be started, or its initializer failed: the pool is not usable any more."""
+
+    __module__ = 'gi.overrides.Cfut'
+
+
+class WorkerDiedError(GLib.Error, BrokenProcessPool):
+    """The worker died that was running the call. The pool goes on.
+
+    `pid` is the process; `signal` what it was killed by, or None; `exitcode` what it exited with,
+    negative for a signal as with multiprocessing, or None; `stderr` the end of what it had written
+    there.
+    """
+
+    __module__ = 'gi.overrides.Cfut'
+
+    pid = None
+    signal = None
+    exitcode = None
+    stderr = ''
+
+    def _take(self, details):
+        self.pid = details.get('pid')
+        self.stderr = details.get('stderr', '')
+        status = details.get('wait-status', -1)
+        if status >= 0:
+            self.exitcode = os.waitstatus_to_exitcode(status)
+            if self.exitcode < 0:
+                self.signal = signal.Signals(-self.exitcode)
+
+
+def _load_exception(pickled, text):
+    """An exception of a worker's, whose cause is the traceback there."""
+    cause = _RemoteTraceback('\n"""\n%s"""' % text)
+    try:
+        exception = pickles.loads(pickled)
+        if not isinstance(exception, BaseException):
+            raise TypeError('what was raised came as %r' % (exception,))
+    except BaseException as trouble:
+        exception = trouble
+    exception.__cause__ = cause
+    return exception
+
+
+class _Kept(weakref.ref):
+    """The result of a future, as long as there is that future."""
+
+    __slots__ = ('key', 'result')
+
+
+# By the future's address. An attribute of the future's would be simpler; but then the library's I/O
+# thread, to let go of the future, would have to wait for the interpreter's lock.
+_kept = {}
+
+
+def _forget(kept):
+    _kept.pop(kept.key, None)
+
+
+def _keep(future, result):
+    """The result that counts, as another thread may have been faster."""
+    kept = _Kept(future, _forget)
+    kept.key = id(future)
+    kept.result = result
+    return _kept.setdefault(kept.key, kept).result
+
+
+@override
+class Task(Cfut.Task, metaclass=FutureType):
+    """The future of what an executor in C was given; of a pool of processes too."""
+
+    __module__ = 'gi.overrides.Cfut'
+
+    def result(self, timeout=None):
+        """Waits for at most so many seconds, and returns the result or raises the exception."""
+        if not self._is_attached:
+            # What is usual costs two calls into C, and nobody has to be told of it.
+            try:
+                message = NativeFuture.result_variant(self, NATIVE_WAIT_USEC if timeout is None or
+                                                      timeout >= NATIVE_WAIT_SECONDS else
+                                                      max(0, int(timeout * 1e6)))
+            except GLib.Error:
+                message = None  # not yet, or it has failed, or it is no variant
+            if message is not None and message.get_type_string() == pickles.SMALL_FORM:
+                kept = _kept.get(id(self))
+                if kept is not None:
+                    return kept.result
+                try:
+                    return _keep(self, pickles.loads(message.get_data_as_bytes().get_data()))
+                except Exception:
+                    pass  # what is usual, once more, has the exception
+        return super().result(timeout)
+
+    def _decode(self):
+        kept = _kept.get(id(self))
+        if kept is not None:
+            return kept.result
+        result = NativeFuture.result(self, 0)
+        if isinstance(result, GLib.Variant) and pickles.is_pickle(result):
+            return pickles.unpack(result, NativeFuture.get_fds(self))
+        return result
+
+    def _native_exception(self):
+        error = NativeFuture.dup_error(self)
+        details = NativeFuture.dup_error_details(self)
+        if details is not None and pickles.is_pickle(details):
+            return _load_exception(*pickles.unpack(details, None))
+        if error.domain != DOMAIN or error.code not in (_WORKER_DIED, _BROKEN):
+            return exception_for(error)
+        if error.code == _BROKEN:
+            return PoolBrokenError(error.message, error.domain, error.code)
+        death = WorkerDiedError(error.message, error.domain, error.code)
+        if details is not None and details.get_type_string() == 'a{sv}':
+            death._take(details.unpack())
+        return death
+
+
+def _failed(exception):
+    """A future that failed while it was submitted, as the standard library's would a moment later."""
+    text = ''.join(traceback.format_exception(type(exception), exception, exception.__traceback__))
+    exception.__cause__ = _RemoteTraceback('\n"""\n%s"""' % text)
+    future = OwnFuture()
+    future.set_exception(exception)
+    return future
+
+
+def _run_chunk(function, chunk):
+    return [function(*args) for args in chunk]
+
+
+def _chunks(iterables, size):
+    calls = zip(*iterables)
+    while chunk := tuple(itertools.islice(calls, size)):
+        yield chunk
+
+
+def _chain(results):
+    for chunk in results:
+        chunk.reverse()
+        while chunk:
+            yield chunk.pop()
+
+
+def _worker_argv(context):
+    executable = None
+    if context is not None:
+        executable = getattr(context, '_executable', None)
+    executable = executable or spawn.get_executable() or sys.executable or '/usr/bin/python3'
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return [os.fsdecode(executable), *util._args_from_interpreter_flags(), '-c', worker.PROGRAM, folder]
+
+
+def _check_max_tasks(max_tasks, context):
+    if max_tasks is None:
+        return
+    if not isinstance(max_tasks, int):
+        raise TypeError('max_tasks_per_child must be an integer')
+    if max_tasks <= 0:
+        raise ValueError('max_tasks_per_child must be >= 1')
+    if context is not None and context.get_start_method(allow_none=False) == 'fork':
+        raise ValueError('max_tasks_per_child is incompatible with the "fork" multiprocessing start '
+                         'method; supply a different mp_context.')
+
+
+class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=FutureType):
+    """Runs calls on a pool of processes: a drop-in for `concurrent.futures.ProcessPoolExecutor`.
+
+    There are `max_workers` processes at most, one for each processor where it is not given, and they
+    are started when there are calls for them. The initializer runs in each before its first call; if
+    it fails the pool is broken. A process is replaced after `max_tasks_per_child` calls.
+    """
+
+    __module__ = 'gi.overrides.Cfut'
+
+    def __init__(self, max_workers=None, mp_context=None, initializer=None, initargs=(), *,
+                 max_tasks_per_child=None):
+        if max_workers is None:
+            max_workers = os.cpu_count() or 1
+        if max_workers <= 0:
+            raise ValueError('max_workers must be greater than 0')
+        if initializer is not None and not callable(initializer):
+            raise TypeError('initializer must be a callable')
+        _check_max_tasks(max_tasks_per_child, mp_context)
+        NativeProcessExecutor.__init__(self, worker_argv=_worker_argv(mp_context),
+                                       max_workers=max_workers)
+        # As long as the pool is there, a worker and what the initializer has made is kept.
+        self.set_idle_timeout_usec(-1)
+        self.set_start_timeout_usec(-1)
+        if max_tasks_per_child is not None:
+            self.set_max_calls_per_worker(max_tasks_per_child)
+        self._initializer = None if initializer is None else (initializer, initargs)
+        self._is_prepared = False
+        self._is_shut_down = False
+        self._lock = threading.RLock()
+        _exit.executors.add(self)
+
+    def _prepare(self):
+        """What workers have to know, as it is when the first call is submitted."""
+        with self._lock:
+            if self._is_prepared:
+                return
+            if worker.is_preparing():
+                raise RuntimeError('a worker process has been started while its program is being '
+                                   "imported: what starts processes in the main module has to stand "
+                                   "below \"if __name__ == '__main__':\"")
+            initializer = None
+            if self._initializer is not None:
+                initializer = b''.join(map(pickles._view, pickles.dump(self._initializer)))
+            preparation = spawn.get_preparation_data('CfutProcess')
+            preparation['authkey'] = bytes(preparation['authkey'])
+            setup, _ = pickles.pack(pickles.dump((preparation, initializer)), False)
+            self.set_setup(setup)
+            self._initializer = None
+            self._is_prepared = True
+
+    def _check(self):
+        if self._is_shut_down:
+            raise RuntimeError('cannot schedule new futures after shutdown')
+        if _exit.has_begun:
+            raise RuntimeError('cannot schedule new futures after interpreter shutdown')
+
+    def submit(self, fn, /, *args, **kwargs):
+        """Has `fn(*args, **kwargs)` called in a process of the pool, and returns its future.
+
+        What cannot be pickled makes the future fail.
+        """
+        if self._is_shut_down or _exit.has_begun:
+            self._check()
+        if not self._is_prepared:
+            self._prepare()
+        try:
+            message, fds = pickles.pack(pickles.dump((fn, args, kwargs)))
+        except BaseException as exception:
+            if not isinstance(exception, Exception):
+                raise
+            return _failed(exception)
+        if fds is None:
+            return self.call(None, worker.CALL, message)
+        return self.call_with_fds(None, worker.CALL, message, fds)
+
+    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
+        """Calls `fn` for the items of the iterables, and returns an iterator over the results.
+
+        The results come in the order of the items; an item's exception is raised in its place.
+        `chunksize` items go to a process at once. All of them are submitted at once, or no more than
+        `buffersize` chunks ahead of the results that were taken. `timeout` is how many seconds the
+        iteration may take from now on.
+        """
+        if chunksize < 1:
+            raise ValueError('chunksize must be >= 1.')
+        check_buffersize(buffersize)
+        if chunksize == 1:
+            return map_results(self.submit, fn, iterables, timeout, buffersize)
+        return _chain(map_results(self.submit, partial(_run_chunk, fn),
+                                  [_chunks(iterables, chunksize)], timeout, buffersize))
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        """Takes no more calls; what was taken still runs, unless `cancel_futures` says otherwise.
+
+        With `wait` it returns when all of it has ended, and the processes too.
+        """
+        self._is_shut_down = True
+        flags = Cfut.ShutdownFlags.CANCEL_PENDING if cancel_futures else Cfut.ShutdownFlags.DEFAULT
+        NativeProcessExecutor.shutdown(self, flags, 0)
+        if wait:
+            self._wait_for_end()
+
+    def _wait_for_end(self):
+        """Ctrl-C is seen between two looks."""
+        while not self._has_ended(LOOK_USEC):
+            pass
+
+    def _has_ended(self, usec):
+        try:
+            NativeProcessExecutor.shutdown(self, Cfut.ShutdownFlags.WAIT, usec)
+            return True
+        except GLib.Error as error:
+            if not is_timeout(error):
+                raise exception_for(error) from None
+            return False
+
+    def terminate_workers(self):
+        """Shuts it down and ends its processes with SIGTERM: what they run fails, what waits is cancelled."""
+        self.shutdown(wait=False, cancel_futures=True)
+        NativeProcessExecutor.terminate_workers(self)
+
+    def kill_workers(self):
+        """Shuts it down and ends its processes with SIGKILL, like `terminate_workers`."""
+        self.shutdown(wait=False, cancel_futures=True)
+        NativeProcessExecutor.kill_workers(self)
+
+    def __del__(self):
+        # Dropped: what it has taken is finished, at the latest before the interpreter exits.
+        if getattr(self, '_is_prepared', False) and not self._has_ended(0):
+            _exit.dropped.append(self)
+
+
+class _Exit:
+    """Ends what runs before the interpreter does, as the standard library does it."""
+
+    def __init__(self):
+        self.has_begun = False
+        self.executors = weakref.WeakSet()
+        self.dropped = []
+
+    def __call__(self):
+        self.has_begun = True
+        executors = list(self.executors) + self.dropped
+        for executor in executors:
+            executor.shutdown(wait=False)
+        for executor in executors:
+            executor._wait_for_end()
+        self.dropped.clear()
+
+
+_exit = _Exit()
+threading._register_atexit(_exit)
+
+__all__ = ['BrokenProcessPool', 'PoolBrokenError', 'ProcessPoolExecutor', 'Task', 'WorkerDiedError']
