@@ -28,6 +28,11 @@
 #include "process/cfut-shared-dict-private.h"
 #include "process/cfut-worker-link-private.h"
 
+/* How many of the tasks that something still holds are looked at again after a call. A language that
+ * collects its garbage now and then holds thousands: to look at all of them would cost more than the
+ * calls. */
+#define REAP_OLD 16
+
 /**
  * CfutWorker:
  *
@@ -281,7 +286,7 @@ worker_call (CfutWorker *self,
   worker_run_task (self, task, id);
   g_object_unref (task);
   cfut_frame_clear (frame);
-  cfut_owner_reap (cfut_owner_get_current (), G_MAXUINT);
+  cfut_owner_reap (cfut_owner_get_current (), REAP_OLD);
 }
 
 static void
