@@ -1,33 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // SPDX-FileCopyrightText: the cfut authors
 //
-// The library as JavaScript sees it, through the typelib alone. Speaks TAP. Functions of the
-// language cannot run on other threads, so the futures here are those of promises.
+// The library as JavaScript sees it, through the typelib alone: test-gjs-override.js has the rest.
+// Speaks TAP. Functions of the language cannot run on other threads, so the futures here are those
+// of promises.
 
-imports.gi.versions.Cfut = '1';
-const {Cfut, Gio, GLib} = imports.gi;
-const System = imports.system;
+import Cfut from 'gi://Cfut?version=1';
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import System from 'system';
 
-// What has not come by then has failed.
-const PATIENCE_SECONDS = 60;
-
-function check(condition, message) {
-    if (!condition)
-        throw new Error(message);
-}
-
-function runLoopUntil(condition) {
-    const context = GLib.MainContext.default();
-    let isLate = false;
-    const guard = GLib.timeout_add_seconds(GLib.PRIORITY_DEFAULT, PATIENCE_SECONDS, () => {
-        isLate = true;
-        return GLib.SOURCE_CONTINUE;
-    });
-    while (!condition() && !isLate)
-        context.iteration(true);
-    GLib.source_remove(guard);
-    check(!isLate, 'that did not come in time');
-}
+import {check, runLoopUntil, runProgram, runTests} from './gjs_harness.js';
 
 const tests = {
     'a promise resolves its future'() {
@@ -93,6 +76,21 @@ const tests = {
         });
         runLoopUntil(() => returned !== null);
         check(returned === promise.get_future(), 'it is not taken for a thenable');
+    },
+
+    'a function for another thread is not called, and does no harm'() {
+        const [status, output, log] = runProgram(`
+            import Cfut from 'gi://Cfut?version=1';
+            const executor = new Cfut.ThreadExecutor({max_workers: 1});
+            const future = executor.submit(() => print('called'));
+            try {
+                future.result(-1);
+            } catch (error) {
+                print(error.matches(Cfut.FutureError, Cfut.FutureError.CALLBACK_FAILED));
+            }
+            executor.shutdown(Cfut.ShutdownFlags.WAIT, -1);
+        `);
+        check(status === 0 && output === 'true\n', `${status} ${output} ${log}`);
     },
 
     'a group counts what settles'() {
@@ -161,17 +159,4 @@ const tests = {
     },
 };
 
-let nRun = 0, nFailed = 0;
-print(`1..${Object.keys(tests).length}`);
-for (const [title, test] of Object.entries(tests)) {
-    nRun++;
-    try {
-        test();
-        print(`ok ${nRun} ${title}`);
-    } catch (error) {
-        nFailed++;
-        print(`not ok ${nRun} ${title}`);
-        print(`# ${error}\n${error.stack ?? ''}`.trim().replaceAll('\n', '\n#   '));
-    }
-}
-System.exit(nFailed ? 1 : 0);
+runTests(tests);
