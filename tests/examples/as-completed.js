@@ -2,30 +2,21 @@
 // SPDX-FileCopyrightText: the cfut authors
 //
 // Results in the order in which they come, with a count. JavaScript's functions run on one thread alone, so the futures
-// here are those of promises that GIO's asynchronous calls settle.
+// here are those of asynchronous functions, which GIO does the work for.
 
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Cfut from 'gi://Cfut?version=1';
 
-Gio._promisify(Cfut.Group.prototype, 'next_async', 'next_finish');
+Gio._promisify(Gio.File.prototype, 'load_contents_async', 'load_contents_finish');
 
 // Counts the lines of a file.
 function countLines(path) {
-    const promise = new Cfut.Promise();
-    const file = Gio.File.new_for_path(path);
-
-    promise.set_running();
-    file.load_contents_async(promise.get_cancellable(), (source, result) => {
-        try {
-            const [, contents] = file.load_contents_finish(result);
-            const lines = new TextDecoder().decode(contents).split('\n');
-            promise.resolve_int64(lines.length - 1);
-        } catch (error) {
-            promise.reject(error);
-        }
+    return Cfut.Future.from_async(async promise => {
+        const file = Gio.File.new_for_path(path);
+        const [contents] = await file.load_contents_async(promise.get_cancellable());
+        return new TextDecoder().decode(contents).split('\n').length - 1;
     });
-    return promise.get_future();
 }
 
 const folder = GLib.dir_make_tmp('cfut-XXXXXX');
@@ -44,13 +35,12 @@ missing.set_name('missing.txt');
 group.add(missing);
 
 let nSettled = 0;
-let future;
-while ((future = await group.next_async(-1, null)) !== null) {
+for await (const future of group) {
     const count = `[${++nSettled}/${group.get_n_items()}]`;
     try {
-        print(`${count} ${future.dup_name()}: ${future.result_int64(0)} lines`);
+        print(`${count} ${future.dup_name()}: ${await future} lines`);
     } catch (error) {
-        print(`${count} ${future.dup_name()}: ${error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND)
+        print(`${count} ${future.dup_name()}: ${error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND)
             ? 'there is no such file' : error.message}`);
     }
 }

@@ -7,23 +7,16 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Cfut from 'gi://Cfut?version=1';
 
-Gio._promisify(Cfut.Future.prototype, 'wait_async', 'wait_finish');
+Gio._promisify(Gio.SocketListener.prototype, 'accept_async', 'accept_finish');
 
 // Waits for somebody to connect, and nobody will.
 function acceptConnection() {
-    const promise = new Cfut.Promise();
-    const listener = new Gio.SocketListener();
-
-    listener.add_any_inet_port(null);
-    promise.set_running();
-    listener.accept_async(promise.get_cancellable(), (source, result) => {
-        try {
-            promise.resolve_object(listener.accept_finish(result)[0]);
-        } catch (error) {
-            promise.reject(error);
-        }
+    return Cfut.Future.from_async(async promise => {
+        const listener = new Gio.SocketListener();
+        listener.add_any_inet_port(null);
+        const [connection] = await listener.accept_async(promise.get_cancellable());
+        return connection;
     });
-    return promise.get_future();
 }
 
 const group = new Cfut.Group();
@@ -42,9 +35,11 @@ GLib.timeout_add(GLib.PRIORITY_DEFAULT, 10, () => {
 });
 
 for (const future of futures) {
-    await future.wait_async(-1, null);
-    const error = future.dup_error();
-    print(`${future.dup_name()}: ${error?.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED)
-        ? 'has stopped' : 'is still open'}`);
+    try {
+        await future;
+    } catch (error) {
+        print(`${future.dup_name()}: ${error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED)
+            ? 'has stopped' : error.message}`);
+    }
 }
 print(`${group.get_n_cancelled()} cancelled`);
