@@ -13,6 +13,16 @@
 #include "cfut-error.h"
 #include "cfut-types.h"
 
+/**
+ * cfut_future_error_quark:
+ *
+ * Returns the domain of [error@Cfut.FutureError], for languages that compare domains by number. In C
+ * it is %CFUT_FUTURE_ERROR. May be called on any thread.
+ *
+ * Returns: the domain
+ *
+ * Since: 1.0
+ */
 G_DEFINE_QUARK (cfut-future-error-quark, cfut_future_error)
 
 G_DEFINE_ENUM_TYPE (CfutFutureError, cfut_future_error,

@@ -34,7 +34,7 @@
  *
  * Workers are started when there are calls for them, up to [property@Cfut.Executor:max-workers], and
  * stay for the next calls until they have been idle for a while. A worker is any program that runs a
- * [class@Cfut.Worker], or this one: `main` begins with [func@Cfut.worker_requested] then.
+ * [class@Cfut.Worker], or this one: `main` begins with [func@Cfut.Worker.requested] then.
  *
  * ```c
  * g_autoptr (CfutExecutor) executor = cfut_process_executor_new_self (0);
@@ -538,7 +538,7 @@ cfut_process_executor_new (const char * const *worker_argv,
  * @max_workers: how many workers there may be at most; 0 for the number of processors
  *
  * Makes an executor whose workers run this program: its `main` begins with
- * [func@Cfut.worker_requested], and runs the worker where that is %TRUE. They get no arguments.
+ * [func@Cfut.Worker.requested], and runs the worker where that is %TRUE. They get no arguments.
  *
  * Returns: (transfer full) (type Cfut.ProcessExecutor): a new executor
  *
