@@ -3,8 +3,10 @@
 # SPDX-FileCopyrightText: the cfut authors
 #
 # usage: test-install.sh SOURCE-FOLDER
-# Installs the library into a folder of its own and uses it as others would: through pkg-config,
-# as a shared and as a static library, and as a subproject. Speaks TAP.
+# Installs the library into a folder of its own, with what goes along for other languages and the
+# documentation as far as that can be built here, and removes all that it was built of. Then uses it as
+# others would: through pkg-config, as a shared and as a static library, from other languages, and as a
+# subproject. Speaks TAP.
 
 set -u
 
@@ -31,11 +33,23 @@ check ()
   fi
 }
 
+# skip TITLE REASON
+skip ()
+{
+  n=$((n + 1))
+  echo "ok $n $1 # SKIP $2"
+}
+
 install_library ()
 {
-  meson setup "$work/build" "$source" --prefix="$prefix" --libdir=lib -Dtests=false \
-    -Ddemo=disabled -Dintrospection=disabled -Dvapi=disabled &&
-    ninja -C "$work/build" install
+  meson setup "$work/build" "$source" --prefix="$prefix" --libdir=lib -Dtests=false -Ddemo=disabled &&
+    ninja -C "$work/build" install &&
+    rm -rf -- "$work/build"
+}
+
+nothing_of_the_build ()
+{
+  ! grep -rIlF -e "$work/build" -e "$source" -- "$prefix" && ! find "$prefix" -xtype l | grep .
 }
 
 only_our_symbols ()
@@ -148,14 +162,82 @@ subproject_is_library_only ()
   ! find "$work/parent-build" -name 'test-*' -o -name 'cfut-demo*' -o -name '*.gir' | grep .
 }
 
+# The other languages, each with the program that README.md has in C.
+python_program ()
+{
+  /usr/bin/python3 - <<'END'
+import gi
+gi.require_version('Cfut', '1')
+from gi.repository import Cfut
+promise = Cfut.Promise()
+promise.resolve_int64(42)
+print(promise.get_future().result_int64(0))
+END
+}
+
+gjs_program ()
+{
+  cat >"$work/one.js" <<'END'
+import Cfut from 'gi://Cfut?version=1';
+const promise = new Cfut.Promise();
+promise.resolve_int64(42);
+print(promise.get_future().result_int64(0));
+END
+  gjs -m "$work/one.js"
+}
+
+vala_program ()
+{
+  cat >"$work/one.vala" <<'END'
+void main () {
+  try {
+    var promise = new Cfut.Promise ();
+    promise.resolve_int64 (42);
+    print ("%d\n", (int) promise.get_future ().result_int64 (0));
+  } catch (Error error) {
+    printerr ("%s\n", error.message);
+  }
+}
+END
+  (cd "$work" && valac --quiet --pkg=cfut-1 -X -w -o one one.vala $(pkg-config --libs cfut-1 | sed 's/-[lLW]/-X &/g')) &&
+    "$work/one"
+}
+
+prints_42 ()
+{
+  local output
+
+  output=$("$@") && [[ $output == 42 ]] || { echo "$output"; return 1; }
+}
+
+# What Devhelp reads, and every page that it leads to.
+documentation_is_whole ()
+{
+  local folder=$prefix/share/doc/cfut-1 link
+
+  /usr/bin/python3 - "$folder/cfut-1.devhelp2" <<'END' || return
+import os, sys, xml.etree.ElementTree
+book = xml.etree.ElementTree.parse(sys.argv[1]).getroot()
+links = {element.get('link').split('#')[0] for element in book.iter() if element.get('link')}
+dead = [link for link in links if not os.path.exists(os.path.join(os.path.dirname(sys.argv[1]), link))]
+sys.exit(', '.join(dead) if dead or len(links) < 100 else 0)
+END
+  for link in $(grep -oh '<img [^>]*src="[^"]*"' "$folder/internals.html" | sed 's/.*src="//; s/"$//'); do
+    [[ -f $folder/$link ]] || { echo "There is no $link"; return 1; }
+  done
+}
+
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+export GI_TYPELIB_PATH=$prefix/lib/girepository-1.0
+export XDG_DATA_DIRS=$prefix/share:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}
 export LD_LIBRARY_PATH=$prefix/lib
 export LC_ALL=C.UTF-8
 # An instrumented build is not what is installed here.
 unset CFLAGS LDFLAGS ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS MESON_TESTTHREADS NINJA_STATUS
 
-echo 1..17
+echo 1..22
 check 'it installs' install_library
+check 'and has nothing to do with where it was built' nothing_of_the_build
 check 'pkg-config knows it and its version' pkg-config --exact-version=1.0.0 cfut-1
 check 'only its own symbols are exported' only_our_symbols
 check 'no private header is installed' no_private_headers
@@ -170,6 +252,27 @@ check 'and runs' runs "$work/workers"
 check 'the first links statically' compile_static
 check 'and runs without the shared library' needs_no_library_of_ours "$work/static"
 check 'with the same result' runs "$work/static"
+if [[ -f $prefix/share/gir-1.0/Cfut-1.gir ]]; then
+  check 'it works from Python' prints_42 python_program
+  if command -v gjs >/dev/null; then
+    check 'it works from JavaScript' prints_42 gjs_program
+  else
+    skip 'it works from JavaScript' 'there is no gjs'
+  fi
+else
+  skip 'it works from Python' 'no typelib was built'
+  skip 'it works from JavaScript' 'no typelib was built'
+fi
+if [[ -f $prefix/share/vala/vapi/cfut-1.vapi ]]; then
+  check 'it works from Vala' prints_42 vala_program
+else
+  skip 'it works from Vala' 'no binding was built'
+fi
+if [[ -d $prefix/share/doc/cfut-1 ]]; then
+  check 'Devhelp finds all of the documentation' documentation_is_whole
+else
+  skip 'Devhelp finds all of the documentation' 'it was not built'
+fi
 check 'it builds as a subproject' build_subproject default_library=static
 check 'which is the library alone and runs' eval \
   'subproject_is_library_only && runs "$work/parent-build/example"'

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: the cfut authors
+#
+# usage: test-dist.sh SOURCE-FOLDER BUILD-FOLDER
+# What "meson dist" packs up: everything, and a project that has only a wrap file builds with it. That
+# all tests pass there too is tried by "tests/run --thorough". Speaks TAP.
+
+set -u
+
+source=$1
+build=$2
+n=0
+status=0
+
+if ! git -C "$source" rev-parse >/dev/null 2>&1; then
+  echo '1..0 # SKIP this was unpacked itself'
+  exit 0
+fi
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf -- "$work"' EXIT
+
+# check TITLE COMMAND...: what the command says is shown if it fails.
+check ()
+{
+  local title=$1
+
+  shift
+  n=$((n + 1))
+  if "$@" >"$work/out" 2>&1 </dev/null; then
+    echo "ok $n $title"
+  else
+    echo "not ok $n $title"
+    tail -n 40 "$work/out" | sed 's/^/#   /'
+    status=1
+  fi
+}
+
+pack ()
+{
+  meson dist -C "$build" --no-tests --allow-dirty --formats gztar &&
+    mkdir "$work/unpacked" && tar -xf "$build"/meson-dist/cfut-*.tar.gz -C "$work/unpacked" &&
+    folder=$(echo "$work"/unpacked/*)
+}
+
+# What is not committed yet is not packed up either.
+same_files ()
+{
+  git -C "$source" ls-tree -r --name-only HEAD | sort >"$work/committed" &&
+    (cd "$folder" && find . -type f -o -type l | sed 's|^\./||' | sort) >"$work/packed" &&
+    diff "$work/committed" "$work/packed"
+}
+
+# The wrap file of the documentation, with the archive that was made just now.
+build_with_wrap ()
+{
+  local archive=$(echo "$build"/meson-dist/cfut-*.tar.gz)
+
+  mkdir -p "$work/parent/subprojects"
+  awk '/^```ini$/ { inside = 1; next } /^```$/ { inside = 0 } inside' \
+    "$folder/introspection/docs/installing.md" |
+    sed -e "s|^directory = .*|directory = ${folder##*/}|" \
+        -e "s|^source_url = .*|source_url = file://$archive|" \
+        -e "s|^source_filename = .*|source_filename = ${archive##*/}|" \
+        -e "s|^source_hash = .*|source_hash = $(sha256sum "$archive" | cut -d ' ' -f 1)|" \
+      >"$work/parent/subprojects/cfut.wrap"
+  awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' "$folder/README.md" >"$work/parent/example.c"
+  cat >"$work/parent/meson.build" <<END
+project('parent', 'c')
+executable('example', 'example.c',
+  dependencies: dependency('cfut-1', default_options: ['default_library=static', 'werror=false']))
+END
+  PKG_CONFIG_PATH= meson setup --wrap-mode=forcefallback "$work/parent-build" "$work/parent" &&
+    ninja -C "$work/parent-build" && [[ $("$work/parent-build/example") == 42 ]]
+}
+
+export LC_ALL=C.UTF-8
+unset CFLAGS LDFLAGS NINJA_STATUS MESON_TESTTHREADS
+
+echo 1..3
+folder=
+check 'it is packed up' pack
+check 'with every file that is committed, and no other' same_files
+check 'a wrap file is enough for another project to use it' build_with_wrap
+exit $status
