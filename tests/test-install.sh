@@ -163,9 +163,12 @@ subproject_is_library_only ()
 }
 
 # The other languages, each with the program that README.md has in C.
+# In a prefix that is not Python's own, the override has to be in its path.
 python_program ()
 {
-  /usr/bin/python3 - <<'END'
+  local overrides=$(find "$prefix" -type d -path '*/gi/overrides' | head -n 1)
+
+  PYTHONPATH=${overrides%/gi/overrides} /usr/bin/python3 - <<'END'
 import gi
 gi.require_version('Cfut', '1')
 from gi.repository import Cfut
