@@ -7,8 +7,6 @@
 
 #include "test-process-util.h"
 
-#include <dirent.h>
-
 #define N_THREADS 4
 #define N_CALLS 400
 
@@ -163,18 +161,6 @@ kill_some (gpointer data)
   return NULL;
 }
 
-static guint
-count_files (void)
-{
-  DIR *dir = opendir ("/proc/self/fd");
-  guint n = 0;
-
-  while (readdir (dir) != NULL)
-    n++;
-  closedir (dir);
-  return n;
-}
-
 static void
 test_storm (gconstpointer data)
 {
@@ -188,7 +174,7 @@ test_storm (gconstpointer data)
   storm.executor = test_process_executor_new (1);
   test_process_call_number (storm.executor, "pid");
   test_process_executor_end (storm.executor);
-  n_files = count_files ();
+  n_files = test_count_descriptors ();
 
   storm.seed = test_seed ();
   storm.executor = test_process_executor_new (2);
@@ -214,8 +200,8 @@ test_storm (gconstpointer data)
   g_assert_cmpuint (cfut_executor_get_n_pending (storm.executor), ==, 0);
   test_poll_until (cfut_executor_get_n_running (storm.executor) == 0);
   test_process_executor_end (storm.executor);
-  /* Some of the first ones may have been on their way out when they were counted. */
-  test_poll_until (count_files () <= n_files);
+  g_assert_cmpuint (test_count_descriptors (), ==, n_files);
+  g_assert_cmpuint (test_count_children (), ==, 0);
 }
 
 int

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,4 +136,59 @@ gboolean
 test_process_exists (int pid)
 {
   return kill (pid, 0) == 0 || errno != ESRCH;
+}
+
+/* Numbers are given out from the lowest on. */
+#define MAX_DESCRIPTORS 1024
+
+/* Without opening one. */
+static guint
+count_descriptors (guint *n_pidfds)
+{
+  guint n = 0;
+
+  *n_pidfds = 0;
+  for (guint fd = 0; fd < MAX_DESCRIPTORS; fd++)
+    {
+      char path[32];
+      char what[32];
+      gssize size;
+
+      g_snprintf (path, sizeof path, "/proc/self/fd/%u", fd);
+      size = readlink (path, what, sizeof what);
+      if (size < 0)
+        continue;
+      n++;
+      *n_pidfds += size == 18 && memcmp (what, "anon_inode:[pidfd]", 18) == 0;
+    }
+  return n;
+}
+
+guint
+test_count_descriptors (void)
+{
+  guint n_pidfds;
+  guint n;
+
+  test_poll_until ((n = count_descriptors (&n_pidfds), n_pidfds == 0));
+  return n;
+}
+
+guint
+test_count_children (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/children", name);
+      g_autofree char *children = NULL;
+
+      if (g_file_get_contents (path, &children, NULL, NULL))
+        for (const char *p = children; (p = strchr (p, ' ')) != NULL; p++)
+          n++;
+    }
+  return n;
 }

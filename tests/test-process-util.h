@@ -46,4 +46,10 @@ void          test_fifo_clear           (TestFifo     *fifo);
 /* The pids in question: whether there is such a process, a zombie included. */
 gboolean      test_process_exists       (int           pid);
 
+/* How many descriptors are open, once none of them watches a process any more: GLib closes its own some time after
+ * it has told that a process has ended. */
+guint         test_count_descriptors    (void);
+/* How many children there are, dead ones that nobody has reaped included. */
+guint         test_count_children       (void);
+
 G_END_DECLS

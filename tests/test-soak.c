@@ -634,33 +634,13 @@ typedef struct {
 } Traces;
 
 static guint
-count_names (const char *path)
+count_threads (void)
 {
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
   guint n = 0;
 
   while (g_dir_read_name (dir) != NULL)
     n++;
-  return n;
-}
-
-/* Dead ones that nobody has reaped count. */
-static guint
-count_children (void)
-{
-  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
-  const char *name;
-  guint n = 0;
-
-  while ((name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/children", name);
-      g_autofree char *children = NULL;
-
-      if (g_file_get_contents (path, &children, NULL, NULL))
-        for (const char *p = children; (p = strchr (p, ' ')) != NULL; p++)
-          n++;
-    }
   return n;
 }
 
@@ -691,9 +671,9 @@ count_bytes (void)
 static void
 look (Traces *traces)
 {
-  traces->n_children = count_children ();
-  traces->n_files = count_names ("/proc/self/fd");
-  traces->n_threads = count_names ("/proc/self/task");
+  traces->n_children = test_count_children ();
+  traces->n_files = test_count_descriptors ();
+  traces->n_threads = count_threads ();
   traces->n_mappings = count_mappings ();
   traces->n_bytes = count_bytes ();
 }
