@@ -191,6 +191,25 @@ peer_send_bytes (int         fd,
 }
 
 void
+peer_send_with_fd (int         to,
+                   const void *bytes,
+                   gsize       size,
+                   int         fd)
+{
+  union { struct cmsghdr header; char space[CMSG_SPACE (sizeof (int))]; } control = { 0 };
+  struct iovec iov = { (gpointer) bytes, size };
+  struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+                            .msg_controllen = sizeof (control) };
+  struct cmsghdr *header = CMSG_FIRSTHDR (&message);
+
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN (sizeof (int));
+  memcpy (CMSG_DATA (header), &fd, sizeof (int));
+  g_assert_cmpint (sendmsg (to, &message, 0), ==, (gssize) size);
+}
+
+void
 peer_send (Peer              *self,
            int                fd,
            const CfutWireOut *frame)
@@ -287,8 +306,9 @@ read_exactly (int           fd,
 }
 
 gboolean
-peer_hear (int    fd,
-           Heard *heard)
+peer_hear_from (int           fd,
+                CfutWireSide  from,
+                Heard        *heard)
 {
   guint8 header[CFUT_WIRE_HEADER_SIZE];
   g_autoptr (GError) error = NULL;
@@ -304,11 +324,18 @@ peer_hear (int    fd,
   memcpy (heard->bytes, header, sizeof (header));
   g_assert_true (read_exactly (fd, heard->bytes + sizeof (header), size - sizeof (header),
                                &heard->fds));
-  g_assert_cmpint (cfut_wire_decode (heard->bytes, size, CFUT_WIRE_WORKER, CFUT_WIRE_MAX_BODY,
+  g_assert_cmpint (cfut_wire_decode (heard->bytes, size, from, CFUT_WIRE_MAX_BODY,
                                      &heard->wire, &consumed, &error), ==, CFUT_WIRE_FRAME);
   g_assert_no_error (error);
   g_assert_cmpuint (consumed, ==, size);
   return TRUE;
+}
+
+gboolean
+peer_hear (int    fd,
+           Heard *heard)
+{
+  return peer_hear_from (fd, CFUT_WIRE_WORKER, heard);
 }
 
 void

@@ -60,6 +60,10 @@ void      peer_send          (Peer              *self,
 void      peer_send_bytes    (int                fd,
                               const void        *bytes,
                               gsize              size);
+void      peer_send_with_fd  (int                to,
+                              const void        *bytes,
+                              gsize              size,
+                              int                fd);
 void      peer_send_simple   (Peer              *self,   /* to where it belongs */
                               CfutWireType       type,
                               guint64            id);
@@ -70,6 +74,9 @@ void      peer_call          (Peer              *self,
 GBytes   *peer_encode        (const CfutWireOut *frame);
 /* The next frame from there. FALSE: the worker has hung up. */
 gboolean  peer_hear          (int                fd,
+                              Heard             *heard);
+gboolean  peer_hear_from     (int                fd,
+                              CfutWireSide       from,
                               Heard             *heard);
 /* The next one, which is of that type, about that. */
 void      peer_expect        (int                fd,

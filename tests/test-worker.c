@@ -765,7 +765,10 @@ test_worker_with_a_bad_variable (void)
 static void
 test_worker_behind_a_prefix (void)
 {
-  static const char *prefix[] = { "nice", "env", "-i", NULL };
+  const char *libraries = g_getenv ("LD_LIBRARY_PATH");
+  /* Where a GLib is tested that is not the system's, that one. */
+  g_autofree char *same_libraries = g_strdup_printf ("LD_LIBRARY_PATH=%s", libraries != NULL ? libraries : "");
+  const char *prefix[] = { "nice", "env", "-i", libraries != NULL ? same_libraries : NULL, NULL };
 
   for (PeerWay way = 0; way < PEER_N_WAYS; way++)
     {
@@ -859,31 +862,13 @@ test_worker_dict_without_an_application (void)
 
 /* --- descriptors --- */
 
-static void
-send_with_fd (Peer              *peer,
-              const CfutWireOut *frame,
-              int                fd)
-{
-  g_autoptr (GBytes) bytes = peer_encode (frame);
-  union { struct cmsghdr header; char space[CMSG_SPACE (sizeof (int))]; } control = { 0 };
-  struct iovec iov = { (gpointer) g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes) };
-  struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-                            .msg_controllen = sizeof (control) };
-  struct cmsghdr *header = CMSG_FIRSTHDR (&message);
-
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN (sizeof (int));
-  memcpy (CMSG_DATA (header), &fd, sizeof (int));
-  g_assert_cmpint (sendmsg (peer->call_out, &message, 0), ==, (gssize) iov.iov_len);
-}
-
 /* A descriptor goes along with the arguments, and another with the result. */
 static void
 test_worker_passes_descriptors (void)
 {
   g_autoptr (GVariant) args = g_variant_ref_sink (g_variant_new_handle (0));
   CfutWireOut frame = { .type = CFUT_WIRE_CALL, .id = 1, .name = "fds", .value = args, .n_fds = 1 };
+  g_autoptr (GBytes) bytes = peer_encode (&frame);
   char text[6] = "";
   int pipe_fds[2];
   Heard heard;
@@ -892,7 +877,7 @@ test_worker_passes_descriptors (void)
 
   g_assert_true (g_unix_open_pipe (pipe_fds, FD_CLOEXEC, NULL));
   peer_start (&peer, PEER_SOCKETS);
-  send_with_fd (&peer, &frame, pipe_fds[1]);
+  peer_send_with_fd (peer.call_out, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), pipe_fds[1]);
   close (pipe_fds[1]);
   peer_expect (peer.call_in, CFUT_WIRE_STARTED, 1, NULL);
   peer_expect (peer.call_in, CFUT_WIRE_RESULT, 1, &heard);
