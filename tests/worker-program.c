@@ -251,6 +251,16 @@ do_count (CfutTask *task, GVariant *args, gpointer user_data, GError **error)
   return TRUE;
 }
 
+/* The words behind the program's name. */
+static char **arguments;
+
+static gboolean
+do_arguments (CfutTask *task, GVariant *args, gpointer user_data, GError **error)
+{
+  cfut_task_set_result_variant (task, g_variant_new_strv ((const char * const *) arguments, -1));
+  return TRUE;
+}
+
 static const struct {
   const char *name;
   CfutCallFunc func;
@@ -259,6 +269,7 @@ static const struct {
   { "allocate", do_allocate },
   { "append", do_append },
   { "append-and-die", do_append_and_die },
+  { "arguments", do_arguments },
   { "burn", do_burn },
   { "count", do_count },
   { "crash", do_crash },
@@ -300,6 +311,7 @@ main (int    argc,
     for (;;)
       pause ();
 
+  arguments = argv + 1;
   worker = cfut_worker_new ();
   for (guint i = 0; i < G_N_ELEMENTS (functions); i++)
     cfut_worker_register (worker, functions[i].name, functions[i].func, NULL, NULL);
