@@ -514,6 +514,8 @@ main (int    argc,
     death_play_application (atoi (argv[1]), atoi (argv[2]), atoi (argv[3]), argv[4], atoi (argv[5]));
 
   g_test_init (&argc, &argv, NULL);
+  /* Whoever starts the tests may have it ignored. */
+  signal (SIGPIPE, SIG_DFL);
   /* Whoever loses its parent is this process's. */
   g_assert_cmpint (prctl (PR_SET_CHILD_SUBREAPER, 1), ==, 0);
 
