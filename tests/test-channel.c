@@ -7,7 +7,9 @@
 
 #include "test-channel-util.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -750,9 +752,13 @@ test_channel_started_with_a_queue (void)
   test_pair_clear (&pair);
 }
 
+/* Posted by each signal that has come: one of the few things that a handler may do. */
+static sem_t interrupted;
+
 static void
-do_nothing (int number)
+on_interrupt (int number)
 {
+  sem_post (&interrupted);
 }
 
 static gpointer
@@ -802,10 +808,11 @@ test_channel_garbage_behind_a_frame (void)
 static void
 test_channel_interrupted (gconstpointer pipes)
 {
-  struct sigaction action = { .sa_handler = do_nothing }, before;
+  struct sigaction action = { .sa_handler = on_interrupt }, before;
   pthread_t thread;
   TestPair pair;
 
+  sem_init (&interrupted, 0, 0);
   g_assert_cmpint (sigaction (SIGUSR1, &action, &before), ==, 0);
   test_pair_init (&pair, GPOINTER_TO_INT (pipes));
   g_assert_cmpint (pthread_create (&thread, NULL, receive_one, pair.worker), ==, 0);
@@ -814,13 +821,15 @@ test_channel_interrupted (gconstpointer pipes)
       for (guint i = 0; i < 200; i++)
         {
           pthread_kill (thread, SIGUSR1);
-          g_usleep (20);
+          while (sem_wait (&interrupted) != 0)
+            g_assert_cmpint (errno, ==, EINTR);
         }
       test_send (pair.application.channel, CFUT_WIRE_CANCEL, 1, NULL, NULL);
     }
   pthread_join (thread, NULL);
   test_pair_clear (&pair);
   sigaction (SIGUSR1, &before, NULL);
+  sem_destroy (&interrupted);
 }
 
 /* A frame that was kept is whole after everything else is gone. */

@@ -11,6 +11,7 @@
 
 #define N_THREADS 4
 #define N_CALLS 400
+#define N_BLOWS 20
 
 typedef struct {
   CfutExecutor *executor;
@@ -19,14 +20,17 @@ typedef struct {
   int n_resolved;
   int n_rejected;
   int n_cancelled;
-  gboolean stop;
+  TestSem blow;       /* posted as often as workers are to be ended */
 } Storm;
 
 static void
 count_settled (CfutFuture *future,
                gpointer    data)
 {
-  g_atomic_int_inc ((int *) data);
+  Storm *storm = data;
+
+  if ((g_atomic_int_add (&storm->n_settled, 1) + 1) % (N_THREADS * N_CALLS / N_BLOWS) == 0)
+    test_sem_post (&storm->blow);
 }
 
 typedef struct {
@@ -119,7 +123,7 @@ throw_many (gpointer data)
     {
       thrown[i] = throw_one (storm, rand);
       cfut_future_add_done_callback (thrown[i].future, CFUT_CALLBACK_DIRECT, count_settled,
-                                     &storm->n_settled, NULL);
+                                     storm, NULL);
       if (g_rand_int_range (rand, 0, 10) == 0)
         cfut_future_cancel (thrown[g_rand_int_range (rand, 0, i + 1)].future);
       if (g_rand_int_range (rand, 0, 20) == 0)
@@ -142,23 +146,21 @@ throw_many (gpointer data)
   return NULL;
 }
 
-/* A few times while it lasts: where all is slow, no worker may live to see its first call. */
+/* A few times while it lasts, and not before something has come to its end: where all is slow, no worker may live
+ * to see its first call else. */
 static gpointer
 kill_some (gpointer data)
 {
   Storm *storm = data;
-  gboolean hard = FALSE;
+  CfutProcessExecutor *executor = CFUT_PROCESS_EXECUTOR (storm->executor);
 
-  for (guint i = 0; i < 20 && !g_atomic_int_get (&storm->stop); i++)
+  for (guint i = 0; i < N_BLOWS; i++)
     {
-      CfutProcessExecutor *executor = CFUT_PROCESS_EXECUTOR (storm->executor);
-
-      if (hard)
+      test_sem_wait (&storm->blow);
+      if (i % 2 == 1)
         cfut_process_executor_kill_workers (executor);
       else
         cfut_process_executor_terminate_workers (executor);
-      hard = !hard;
-      g_usleep (50 * 1000);
     }
   return NULL;
 }
@@ -179,6 +181,7 @@ test_storm (gconstpointer data)
   n_files = test_count_descriptors ();
 
   storm.seed = test_seed ();
+  test_sem_init (&storm.blow);
   storm.executor = test_process_executor_new (2);
   cfut_process_executor_set_stop_grace_usec (CFUT_PROCESS_EXECUTOR (storm.executor), 20 * 1000);
   cfut_process_executor_set_max_calls_per_worker (CFUT_PROCESS_EXECUTOR (storm.executor), 300);
@@ -188,7 +191,6 @@ test_storm (gconstpointer data)
     killer = g_thread_new ("killer", kill_some, &storm);
   for (guint i = 0; i < N_THREADS; i++)
     g_thread_join (threads[i]);
-  g_atomic_int_set (&storm.stop, TRUE);
   if (killer != NULL)
     g_thread_join (killer);
 
@@ -204,6 +206,7 @@ test_storm (gconstpointer data)
   test_process_executor_end (storm.executor);
   g_assert_cmpuint (test_count_descriptors (), ==, n_files);
   g_assert_cmpuint (test_count_children (), ==, 0);
+  test_sem_clear (&storm.blow);
 }
 
 int

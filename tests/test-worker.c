@@ -69,6 +69,17 @@ call_object (CfutTask  *task,
   return TRUE;
 }
 
+static void
+wait_until_cancelled (CfutTask *task)
+{
+  GCancellable *cancellable = cfut_task_get_cancellable (task);
+  GPollFD fd;
+
+  g_assert_true (g_cancellable_make_pollfd (cancellable, &fd));
+  g_poll (&fd, 1, -1);
+  g_cancellable_release_fd (cancellable);
+}
+
 /* Says so when it has begun, and goes on until it is asked to stop. */
 static gboolean
 call_until_cancelled (CfutTask  *task,
@@ -77,8 +88,8 @@ call_until_cancelled (CfutTask  *task,
                       GError   **error)
 {
   cfut_task_set_message (task, "begun");
-  while (cfut_task_checkpoint (task, error))
-    g_usleep (1000);
+  wait_until_cancelled (task);
+  g_assert_false (cfut_task_checkpoint (task, error));
   return FALSE;
 }
 
@@ -103,8 +114,7 @@ call_finishes (CfutTask  *task,
                GError   **error)
 {
   cfut_task_set_message (task, "begun");
-  while (cfut_task_checkpoint (task, NULL))
-    g_usleep (1000);
+  wait_until_cancelled (task);
   cfut_task_set_result_string (task, "finished");
   return TRUE;
 }
@@ -116,8 +126,7 @@ call_pause (CfutTask  *task,
             GError   **error)
 {
   cfut_task_set_message (task, "begun");
-  while (!cfut_future_is_paused (CFUT_FUTURE (task)))
-    g_usleep (1000);
+  test_poll_until (cfut_future_is_paused (CFUT_FUTURE (task)));
   cfut_task_set_message (task, "paused");
   if (!cfut_task_checkpoint (task, error))
     return FALSE;
