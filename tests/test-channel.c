@@ -654,12 +654,16 @@ test_channel_hang_up (void)
 static void
 test_channel_close_within_an_event (void)
 {
+  static const char frame[16] = "\0\0\0\0\2\0\0\0\1\0\0\0\0\0\0";
+  char frames[10 * sizeof frame];
   TestPair pair;
 
   test_pair_init_bare (&pair, FALSE);
   pair.application.close_after = 7;
   for (guint i = 0; i < 10; i++)
-    write_bare (pair.worker_write, "\0\0\0\0\2\0\0\0\1\0\0\0\0\0\0\0", 16, NULL, 0);
+    memcpy (frames + i * sizeof frame, frame, sizeof frame);
+  /* All in one: it may be closed before a second one. */
+  write_bare (pair.worker_write, frames, sizeof frames, NULL, 0);
   test_end_wait_closed (&pair.application);
   g_assert_cmpint (pair.application.n_frames, ==, 7);
   g_assert_error (pair.application.error, G_IO_ERROR, G_IO_ERROR_CLOSED);
