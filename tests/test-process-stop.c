@@ -126,24 +126,36 @@ static void
 test_end_workers (gconstpointer data)
 {
   gboolean kills = data != NULL;
-  CfutExecutor *executor = test_process_executor_new (1);
-  g_autoptr (CfutFuture) running = call_begun (executor, NULL, "deaf");
-  g_autoptr (CfutFuture) waiting = cfut_executor_call (executor, NULL, "pid", NULL);
-  g_autoptr (GError) error = NULL;
-  int pid = cfut_future_get_worker_pid (running);
+  CfutExecutor *executor = test_process_executor_new (2);
+  CfutFuture *running[2];
+  g_autoptr (CfutFuture) waiting = NULL;
+  int pids[2];
 
+  for (guint i = 0; i < 2; i++)
+    {
+      running[i] = call_begun (executor, NULL, "deaf");
+      pids[i] = cfut_future_get_worker_pid (running[i]);
+    }
+  waiting = cfut_executor_call (executor, NULL, "pid", NULL);
+  g_assert_cmpint (pids[0], !=, pids[1]);
   if (kills)
     cfut_process_executor_kill_workers (CFUT_PROCESS_EXECUTOR (executor));
   else
     cfut_process_executor_terminate_workers (CFUT_PROCESS_EXECUTOR (executor));
-  test_assert_fails (running, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
-                     CFUT_FUTURE_ERROR_WORKER_DIED);
-  error = cfut_future_dup_error (running);
-  g_test_message ("%s", error->message);
-  g_assert_nonnull (strstr (error->message, kills ? "9" : "15"));
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      test_assert_fails (running[i], CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_WORKER_DIED);
+      error = cfut_future_dup_error (running[i]);
+      g_test_message ("%s", error->message);
+      g_assert_nonnull (strstr (error->message, kills ? "9" : "15"));
+      g_assert_false (test_process_exists (pids[i]));
+      g_object_unref (running[i]);
+    }
   test_assert_settles (waiting, CFUT_STATE_RESOLVED);
-  g_assert_cmpint (cfut_future_get_worker_pid (waiting), !=, pid);
-  g_assert_false (test_process_exists (pid));
+  for (guint i = 0; i < 2; i++)
+    g_assert_cmpint (cfut_future_get_worker_pid (waiting), !=, pids[i]);
 
   test_process_executor_end (executor);
 }
