@@ -6,6 +6,7 @@
 
 #include "test-interleave-util.h"
 
+#include "core/cfut-lock-private.h"
 #include "core/cfut-pool-struct-private.h"
 #include "core/cfut-timer-private.h"
 
@@ -341,6 +342,81 @@ test_interleave_deadline_of_the_next (void)
     }
 }
 
+/* --- waits in a pool that may not grow --- */
+
+typedef struct {
+  CfutExecutor *executor;
+  TestGate gate;
+  CfutFuture *gated;  /* set when somebody has arrived there */
+} OwnWaits;
+
+static gboolean
+wait_for_gated (CfutTask  *task,
+                gpointer   data,
+                GError   **error)
+{
+  OwnWaits *self = data;
+
+  self->gated = cfut_executor_submit (self->executor, test_task_pass, &self->gate, NULL);
+  return cfut_future_wait (self->gated, -1, NULL, error);
+}
+
+static gboolean
+wait_for_nothing (CfutTask  *task,
+                  gpointer   data,
+                  GError   **error)
+{
+  OwnWaits *self = data;
+  g_autoptr (CfutFuture) inner = cfut_executor_submit (self->executor, test_task_nothing, NULL, NULL);
+
+  return cfut_future_wait (inner, -1, NULL, error);
+}
+
+static gboolean
+somebody_waits (CfutPool *pool)
+{
+  gboolean waits = FALSE;
+
+  cfut_lock (&pool->lock, CFUT_LOCK_POOL);
+  for (guint i = 0; i < atomic_load (&pool->n_slots); i++)
+    waits = waits || atomic_load (&pool->slots[i])->own_wait != NULL;
+  cfut_unlock (&pool->lock, CFUT_LOCK_POOL);
+
+  return waits;
+}
+
+/* Guarantee 6: what a worker is about to wait for ends, and the worker that ran it begins to wait
+ * itself. The first does not sleep, so neither wait is a deadlock. */
+static void
+test_interleave_ends_before_it_is_waited_for (void)
+{
+  g_autoptr (CfutExecutor) executor = g_object_new (CFUT_TYPE_THREAD_EXECUTOR, "max-workers", 2,
+                                                    "compensate", FALSE, NULL);
+  OwnWaits own = { .executor = executor };
+  g_autoptr (CfutFuture) first = NULL;
+  g_autoptr (CfutFuture) second = NULL;
+  CfutPool *pool;
+  TestStop waits;
+
+  test_gate_init (&own.gate);
+  test_stop_at (&waits, CFUT_POINT_WAITS_OWN, NULL);
+  first = cfut_executor_submit (executor, wait_for_gated, &own, NULL);
+  pool = test_stop_wait (&waits);
+  test_gate_wait_arrived (&own.gate, 1);
+  test_gate_open (&own.gate);
+  test_assert_settles (own.gated, CFUT_STATE_RESOLVED);
+  second = cfut_executor_submit (executor, wait_for_nothing, &own, NULL);
+  test_poll_until (somebody_waits (pool));
+
+  test_stop_go (&waits);
+  test_assert_settles (first, CFUT_STATE_RESOLVED);
+  test_assert_settles (second, CFUT_STATE_RESOLVED);
+  test_assert_ends (executor);
+  test_stop_clear (&waits);
+  test_gate_clear (&own.gate);
+  g_object_unref (own.gated);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -355,6 +431,7 @@ main (int   argc,
   add ("deadline-of-the-next", deadline_of_the_next);
   add ("drain-while-stealing", drain_while_stealing);
   add ("steal-while-draining", steal_while_draining);
+  add ("6-ends-before-it-is-waited-for", ends_before_it_is_waited_for);
 #undef add
 
   return g_test_run ();

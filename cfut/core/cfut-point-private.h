@@ -34,6 +34,7 @@ typedef enum {
   CFUT_POINT_SLEEPS,         /* a waiter: with its mutex, and not asleep */
   CFUT_POINT_DELIVERED,      /* an owner: nothing is left, and it counts as scheduled */
   CFUT_POINT_CLAIM_WAITS,    /* a pool: a worker waits for its claim to be given back */
+  CFUT_POINT_WAITS_OWN,      /* a pool: a worker is about to count itself as waiting for its own */
   CFUT_POINT_GROUP_SERVES,   /* a group's core: a request has been served, and not been told */
   CFUT_POINT_GROUP_WITHDRAWS, /* a group's core: a wait is over, and its request stands there */
   CFUT_POINT_GROUP_WITHDRAWS_LATE /* a group's core: that was served before */

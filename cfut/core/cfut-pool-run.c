@@ -468,8 +468,12 @@ cfut_pool_begin_wait_own (CfutPoolOwnWait *wait)
   if (self == NULL)
     return TRUE;
 
+  cfut_point (CFUT_POINT_WAITS_OWN, self);
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
-  may_wait = worker->abandoned || pool_count_waiting_locked (self, worker) + 1 < self->max_workers;
+  /* What it waits for may have ended since it looked, on a worker that waits for something else now:
+   * it will not sleep then. */
+  may_wait = worker->abandoned || own_wait_is_over (wait) ||
+             pool_count_waiting_locked (self, worker) + 1 < self->max_workers;
   if (may_wait)
     {
       wait->outer = worker->own_wait;
