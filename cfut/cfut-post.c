@@ -104,14 +104,15 @@ cfut_post_fail (CfutPoolEntry *entry,
   cfut_post_free (entry);
 }
 
-/* Whoever has kept it finds it resolved. */
+/* Whoever has kept it finds it resolved. Its owner is the post's, to which it gets a reference of its
+ * own; the pointer is not written, as who keeps it may be reading it. */
 static void
 shared_task_retire (void)
 {
   CfutFuture *future = &shared_task->parent_instance;
 
   shared_task = NULL;
-  future->owner = cfut_owner_ref (cfut_owner_get_current ());
+  cfut_owner_ref (future->owner);
   cfut_future_finish_run (future, TRUE, NULL);
 }
 
