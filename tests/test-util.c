@@ -333,6 +333,11 @@ test_assert_settles (CfutFuture *future,
   g_assert_no_error (error);
   g_assert_true (settled);
   g_assert_true (cfut_future_is_settled (future));
+  if (state == CFUT_STATE_RESOLVED)
+    {
+      error = cfut_future_dup_error (future);
+      g_assert_no_error (error);
+    }
   g_assert_cmpint (cfut_future_get_state (future), ==, state);
 }
 
