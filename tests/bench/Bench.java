@@ -2,6 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
 import java.util.concurrent.ExecutorService;
@@ -9,7 +11,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.Future;
 
-/** The same work with Java's executors: java Bench fixed|fork-join N WORKERS WINDOW */
+/** The same work with Java's executors: java Bench fixed|fork-join N WORKERS WINDOW,
+    once for each line of the input */
 public class Bench
 {
   private static void flow (ExecutorService executor, int n, int window) throws Exception
@@ -33,27 +36,33 @@ public class Bench
       .getProcessCpuTime ();
   }
 
-  public static void main (String[] arguments) throws Exception
+  private static void measure (String name, int n, int workers, int window, int warmUps) throws Exception
   {
-    int n = Integer.parseInt (arguments[1]);
-    int workers = Integer.parseInt (arguments[2]);
-    int window = Integer.parseInt (arguments[3]);
-    boolean fixed = arguments[0].equals ("fixed");
-    ExecutorService executor =
-      fixed ? Executors.newFixedThreadPool (workers) : new ForkJoinPool (workers);
+    ExecutorService executor = name.equals ("fixed") ? Executors.newFixedThreadPool (workers)
+                                                     : new ForkJoinPool (workers);
 
-    if (window <= 0)
-      window = n;
-    // Until the compiler has had its turn.
-    for (int round = 0; round < 5; round++)
+    for (int round = 0; round < warmUps; round++)
       flow (executor, n, window);
 
     long wall = System.nanoTime ();
     long cpu = processorTime ();
     flow (executor, n, window);
     System.out.printf (Locale.ROOT, "{\"case\": \"%s\", \"ns\": %.6g, \"cpu_ns\": %.6g}%n",
-                       arguments[0], (double) (System.nanoTime () - wall) / n,
+                       name, (double) (System.nanoTime () - wall) / n,
                        (double) (processorTime () - cpu) / n);
+    System.out.flush ();
     executor.shutdown ();
+  }
+
+  public static void main (String[] arguments) throws Exception
+  {
+    int n = Integer.parseInt (arguments[1]);
+    int workers = Integer.parseInt (arguments[2]);
+    int window = Integer.parseInt (arguments[3]);
+    BufferedReader input = new BufferedReader (new InputStreamReader (System.in));
+
+    // At first until the compiler has had its turn.
+    for (int warmUps = 10; input.readLine () != null; warmUps = 1)
+      measure (arguments[0], n, workers, window > 0 ? window : n, warmUps);
   }
 }

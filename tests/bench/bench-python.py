@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: the cfut authors
 #
-# The same work with CPython's ThreadPoolExecutor: bench-python.py N WORKERS WINDOW
+# The same work with CPython's ThreadPoolExecutor: bench-python.py N WORKERS WINDOW, once for
+# each line of the input
 
 import json
 import sys
@@ -24,10 +25,7 @@ def flow(executor, n, window):
         done += now
 
 
-def main():
-    n, workers, window = map(int, sys.argv[1:])
-    if window <= 0:
-        window = n
+def measure(n, workers, window):
     with ThreadPoolExecutor(workers) as executor:
         flow(executor, max(n // 10, 1), window)
         wall = time.monotonic_ns()
@@ -35,7 +33,13 @@ def main():
         flow(executor, n, window)
         wall = time.monotonic_ns() - wall
         cpu = time.process_time_ns() - cpu
-    print(json.dumps({"case": "threads", "ns": wall / n, "cpu_ns": cpu / n}))
+    print(json.dumps({"case": "threads", "ns": wall / n, "cpu_ns": cpu / n}), flush=True)
+
+
+def main():
+    n, workers, window = map(int, sys.argv[1:])
+    for _ in sys.stdin:
+        measure(n, workers, window or n)
 
 
 main()

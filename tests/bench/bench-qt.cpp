@@ -3,7 +3,7 @@
  */
 
 /* The same work with QtConcurrent::run and QFuture::then, which calls back in an object's thread:
- * bench-qt BENCHMARK N WORKERS WINDOW */
+ * bench-qt BENCHMARK N WORKERS WINDOW, once for each line of the input */
 
 #include <QCoreApplication>
 #include <QFuture>
@@ -24,21 +24,17 @@ read_clock (clockid_t clock)
   return time.tv_sec * 1e9 + time.tv_nsec;
 }
 
-int
-main (int    argc,
-      char **argv)
+/* A tenth to warm up, then all. */
+static void
+measure (const char       *name,
+         QCoreApplication &application,
+         QThreadPool      &pool,
+         QObject          &context,
+         long              n)
 {
-  if (argc != 5)
-    return 2;
-
-  QCoreApplication application (argc, argv);
-  QThreadPool pool;
-  QObject context;
-  long n = std::atol (argv[2]);
   double wall = 0;
   double cpu = 0;
 
-  pool.setMaxThreadCount (std::atoi (argv[3]));
   for (int round = 0; round < 2; round++)
     {
       long now = round == 0 ? std::max (n / 10, 1L) : n;
@@ -55,8 +51,26 @@ main (int    argc,
         }
       application.exec ();
     }
-  std::printf ("{\"case\": \"%s\", \"ns\": %.6g, \"cpu_ns\": %.6g}\n", argv[1],
+  std::printf ("{\"case\": \"%s\", \"ns\": %.6g, \"cpu_ns\": %.6g}\n", name,
                (read_clock (CLOCK_MONOTONIC) - wall) / n,
                (read_clock (CLOCK_PROCESS_CPUTIME_ID) - cpu) / n);
+  std::fflush (stdout);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (argc != 5)
+    return 2;
+
+  QCoreApplication application (argc, argv);
+  QThreadPool pool;
+  QObject context;
+  char line[16];
+
+  pool.setMaxThreadCount (std::atoi (argv[3]));
+  while (std::fgets (line, sizeof line, stdin) != nullptr)
+    measure (argv[1], application, pool, context, std::atol (argv[2]));
   return 0;
 }

@@ -4,12 +4,14 @@
 #
 # Runs the benchmarks of bench_rows.py and prints what they say; tests/bench/run builds them and calls this.
 #
-# usage: bench-report.py --programs FOLDER [--json FILE] [--quick] [--smoke] [--only PATTERN] [--list]
+# usage: bench-report.py --programs FOLDER [--json FILE] [--table FILE] [--quick] [--smoke] [--only PATTERN]
+#   [--list]
 
 import argparse
 import fnmatch
 import json
 import os
+import select
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,7 @@ sys.dont_write_bytecode = True
 import bench_rows
 
 OURS = ("cfut", "glib")
+TIMEOUT = 300
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -32,11 +35,12 @@ class Programs:
     def command(self, series, n):
         ours = [f"--n={n}", f"--workers={series.workers}", f"--window={series.window}",
                 f"--threads={series.threads}", series.case]
+        serve = [] if series.fresh else ["--serve"]
         numbers = [str(n), str(series.workers), str(series.window)]
         path = os.path.join(self.folder, f"bench-{series.program}")
         return {
-            "cfut": [path, *ours],
-            "glib": [path, *ours],
+            "cfut": [path, *serve, *ours],
+            "glib": [path, *serve, *ours],
             "tbb": [path, series.case, *numbers],
             "qt": [path, series.case, *numbers],
             "java": ["java", "-cp", self.folder, "Bench", series.case, *numbers],
@@ -52,42 +56,96 @@ class Programs:
         return os.path.exists(files.get(program, os.path.join(self.folder, f"bench-{program}")))
 
 
-def run_once(command):
-    """The result that a program prints: one line of JSON, the only one."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True,
-                          env=dict(os.environ, LC_ALL="C.UTF-8"))
-    lines = done.stdout.splitlines()
-    if len(lines) != 1:
-        raise ValueError(f"{command}: {len(lines)} lines instead of one")
-    result = json.loads(lines[0])
-    if not all(isinstance(result[key], (int, float)) for key in result if key != "case"):
-        raise ValueError(f"{command}: {lines[0]}")
-    return result
+class Runner:
+    """A series' program: kept, and asked for one result after the other, or started for each."""
+
+    def __init__(self, series, command):
+        self.series = series
+        self.command = command
+        self.process = None
+
+    def start(self):
+        if self.process is None and not self.series.fresh:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            text=True, env=dict(os.environ, LC_ALL="C.UTF-8"))
+
+    def ask(self):
+        """The result, one line of JSON."""
+        if self.series.fresh:
+            return self.parse(subprocess.run(self.command, stdout=subprocess.PIPE, text=True, check=True,
+                                             timeout=TIMEOUT, env=dict(os.environ, LC_ALL="C.UTF-8")).stdout)
+        self.start()
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], TIMEOUT)[0]:
+            self.stop()
+            raise subprocess.TimeoutExpired(self.command, TIMEOUT)
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            status = self.process.returncode
+            self.process = None
+            raise subprocess.CalledProcessError(status, self.command)
+        return self.parse(line)
+
+    def parse(self, text):
+        if text.count("\n") != 1:
+            raise ValueError(f"{self.command}: {text} is not one line")
+        result = json.loads(text)
+        if not all(isinstance(result[key], (int, float)) for key in result if key != "case"):
+            raise ValueError(f"{self.command}: {text}")
+        return result
+
+    def stop(self):
+        """It ends with its input; one that does not answer is killed."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
 
-def measure(batch, programs, divide, runs_of):
-    """All series of a batch in turn; those that are run less often are spread over the rounds."""
-    results = {series.label: [] for series in batch.series}
-    rounds = max(runs_of(series) for series in batch.series)
-    for i in range(rounds):
-        for series in batch.series:
-            runs = runs_of(series)
-            missing = series.program not in OURS and not programs.has(series.program)
-            if missing or i * runs // rounds == (i - 1) * runs // rounds:
-                continue
-            n = max(series.n // divide, 1) if series.case != "idle" or divide > 1 else series.n
-            try:
-                results[series.label].append(run_once(programs.command(series, n)))
-            except subprocess.CalledProcessError as error:
-                # A peer may have races of its own, as Qt 6.4 has in QFuture::then; its other runs count.
-                if series.program in OURS:
-                    raise
-                print(f"{series.label} died: {error}", file=sys.stderr)
+def measure_round(runners, results, i, rounds):
+    for runner in runners:
+        series = runner.series
+        runs = min(series.rounds or rounds, rounds)
+        if i > 0 and i * runs // rounds == (i - 1) * runs // rounds:
+            continue
+        try:
+            results[series.label] = runner.ask()
+        except (subprocess.CalledProcessError, BrokenPipeError) as error:
+            # A peer may have races of its own, as Qt 6.4 has in QFuture::then; its other rounds count.
+            runner.stop()
+            if series.program in OURS:
+                raise
+            print(f"{series.label} died: {error}", file=sys.stderr)
+
+
+def measure(batch, programs, divide, rounds):
+    """All series in turn, round by round: what each said in each."""
+    runners = [Runner(series, programs.command(series, max(series.n // divide, 1)))
+               for series in batch.series
+               if series.program in OURS or programs.has(series.program)]
+    results = [{} for _ in range(rounds)]
+    try:
+        for runner in runners:
+            runner.start()
+        for i, result in enumerate(results):
+            measure_round(runners, result, i, rounds)
+    finally:
+        for runner in runners:
+            runner.stop()
     return results
 
 
-def summarise(results, key):
-    values = sorted(result[key] for result in results if key in result)
+def summarise(values):
+    """None where there are none."""
+    values = sorted(values)
     if not values:
         return None
     quarters = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
@@ -95,26 +153,38 @@ def summarise(results, key):
             "quarter": quarters[0], "three_quarters": quarters[2], "runs": len(values)}
 
 
+def values_of(results, label, key):
+    return [result[label][key] for result in results if key in result.get(label, {})]
+
+
+def figure_of(target, ours, peer):
+    if target.kind == "value":
+        return ours
+    if target.kind == "difference":
+        return ours - peer
+    return peer / ours if target.kind == "gain" else ours / peer
+
+
+def figures(target, results, key):
+    """One for each round in which both were measured."""
+    pairs = ((result.get(target.ours, {}).get(key),
+              result.get(target.peer, {}).get(key) if target.peer else 1.0) for result in results)
+    return [figure_of(target, ours, peer) for ours, peer in pairs if ours is not None and peer]
+
+
 def compare(target, results):
     """What a target comes to: None where the peer is not installed."""
-    ours = summarise(results[target.ours], target.value)
-    peer = summarise(results[target.peer], target.value) if target.peer else None
-    if ours is None or (target.peer and peer is None):
+    figure = summarise(figures(target, results, target.value))
+    if figure is None:
         return None
-    if target.kind == "value":
-        figure = ours["median"]
-    elif target.kind == "difference":
-        figure = ours["median"] - peer["median"]
-    elif target.kind == "gain":
-        figure = peer["median"] / ours["median"]
-    else:
-        figure = ours["median"] / peer["median"]
     met = None
     if target.limit is not None:
-        met = figure >= target.limit if target.kind == "gain" else figure <= target.limit
+        met = figure["median"] >= target.limit if target.kind == "gain" else figure["median"] <= target.limit
     return {"ours": target.ours, "peer": target.peer, "value": target.value, "kind": target.kind,
-            "unit": target.unit, "figure": figure, "limit": target.limit, "met": met,
-            "ours_summary": ours, "peer_summary": peer,
+            "unit": target.unit, "figure": figure["median"], "figure_summary": figure,
+            "limit": target.limit, "met": met,
+            "ours_summary": summarise(values_of(results, target.ours, target.value)),
+            "peer_summary": summarise(values_of(results, target.peer, target.value)),
             "processor_ratio": processor_ratio(target, results)}
 
 
@@ -122,9 +192,8 @@ def processor_ratio(target, results):
     """The same ratio in processor time, which says less about a busy machine and nothing about waiting."""
     if target.kind != "ratio" or target.value != "ns":
         return None
-    ours = summarise(results[target.ours], "cpu_ns")
-    peer = summarise(results[target.peer], "cpu_ns")
-    return ours["median"] / peer["median"] if ours and peer and peer["median"] > 0 else None
+    summary = summarise(figures(target, results, "cpu_ns"))
+    return summary["median"] if summary else None
 
 
 def amount(number, unit):
@@ -137,24 +206,25 @@ def amount(number, unit):
 
 
 def spread(summary, unit):
+    """The median, and between what half of all lies."""
     if summary["runs"] == 1:
         return amount(summary["median"], unit)
     return (f"{amount(summary['median'], unit)} "
-            f"({amount(summary['min'], unit)} to {amount(summary['max'], unit)})")
+            f"({amount(summary['quarter'], unit)} to {amount(summary['three_quarters'], unit)})")
 
 
 def print_batch(batch, rows, results):
     print(f"\n{batch.words}")
     for series in batch.series:
-        summary = next((summarise(results[series.label], key) for key in ("ns", "bytes", "times")
-                        if summarise(results[series.label], key)), None)
+        summary = next((summarise(values_of(results, series.label, key)) for key in ("ns", "bytes", "times")
+                        if values_of(results, series.label, key)), None)
         unit = next((target.unit for target in batch.targets if target.ours == series.label), "ns")
         if summary is None:
             print(f"    {series.label:<24} not installed")
             continue
-        cpu = summarise(results[series.label], "cpu_ns")
+        cpu = summarise(values_of(results, series.label, "cpu_ns"))
         used = f"   processor {amount(cpu['median'], 'ns')}" if cpu else ""
-        print(f"    {series.label:<24} {spread(summary, unit)}, {summary['runs']} runs{used}")
+        print(f"    {series.label:<24} {spread(summary, unit)}, {summary['runs']} rounds{used}")
     for row in rows:
         print(f"  {verdict(row):<8} {describe(row)}")
 
@@ -163,27 +233,56 @@ def verdict(row):
     return {True: "met", False: "NOT MET", None: ""}[row["met"]]
 
 
-def describe(row):
+def words_of(row):
+    """What is compared, what it came to, between what half of the rounds lie, and the target."""
     name = {"p99_ns": ", 99 of 100", "drop_ns": ", with the drop",
             "max_ns": ", the latest"}.get(row["value"], "")
-    if row["kind"] == "value":
-        figure = amount(row["figure"], row["unit"])
-        limit = amount(row["limit"], row["unit"])
-        return f"{row['ours']}{name}: {figure} (at most {limit})"
+    is_ratio = row["kind"] in ("ratio", "gain")
+
+    def number(value):
+        return f"{value:.2f}" if is_ratio else amount(value, row["unit"])
+
+    summary = row["figure_summary"]
+    figure = number(summary["median"])
+    quarters = f"{number(summary['quarter'])} to {number(summary['three_quarters'])}"
+    if row["kind"] == "gain":
+        figure += f" times as fast as {row['peer']}"
+    elif row["kind"] == "ratio":
+        figure += f" x {row['peer']}"
+    subject = f"{row['ours']}{name}"
     if row["kind"] == "difference":
-        return (f"{row['ours']}{name} above {row['peer']}: {row['figure']:.0f} ns "
-                f"(at most {row['limit']:.0f} ns)")
-    bound = "at least" if row["kind"] == "gain" else "at most"
-    words = f" ({bound} {row['limit']:g})" if row["limit"] is not None else ""
-    sign = "times as fast as" if row["kind"] == "gain" else "x"
+        subject += f" above {row['peer']}"
+    limit = None
+    if row["limit"] is not None:
+        least = "at least" if row["kind"] == "gain" else "at most"
+        limit = f"{least} " + (f"{row['limit']:g}" if is_ratio else amount(row["limit"], row["unit"]))
+    return subject, figure, quarters if summary["runs"] > 1 else "", limit
+
+
+def describe(row):
+    subject, figure, quarters, limit = words_of(row)
+    words = "; ".join(part for part in (limit, f"half of all {quarters}" if quarters else "") if part)
     used = f"; processor {row['processor_ratio']:.2f} x" if row["processor_ratio"] else ""
-    return f"{row['ours']}{name}: {row['figure']:.2f} {sign} {row['peer']}{words}{used}"
+    return f"{subject}: {figure}" + (f" ({words})" if words else "") + used
+
+
+def write_table(path, report):
+    """What has a target, for the documentation."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("| work | measured | half of all rounds | target | met |\n|---|---|---|---|---|\n")
+        for batch in report["batches"]:
+            for row in batch["targets"]:
+                if row["limit"] is not None:
+                    subject, figure, quarters, limit = words_of(row)
+                    met = "yes" if row["met"] else "no"
+                    file.write(f"| {batch['words']} | {subject}: {figure} | {quarters} | {limit} | {met} |\n")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--programs", required=True, metavar="FOLDER")
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--table", metavar="FILE", help="what has a target, in Markdown")
     parser.add_argument("--quick", action="store_true", help="fewer runs, of less")
     parser.add_argument("--smoke", action="store_true", help="one run of nearly nothing")
     parser.add_argument("--only", metavar="PATTERN", default="*")
@@ -205,8 +304,8 @@ def main():
 
     divide = 1000 if options.smoke else 4 if options.quick else 1
 
-    def runs_of(series):
-        return 1 if options.smoke else min(series.runs, 3) if options.quick else series.runs
+    def rounds_of(batch):
+        return 1 if options.smoke else min(batch.rounds, 5) if options.quick else batch.rounds
 
     if divide > 1:
         print(f"Of each benchmark's work 1 / {divide}")
@@ -214,14 +313,14 @@ def main():
     report = {"workers": bench_rows.WORKERS, "processors": os.cpu_count(), "batches": []}
     counts = {True: 0, False: 0, None: 0}
     for batch in batches:
-        results = measure(batch, programs, divide, runs_of)
+        results = measure(batch, programs, divide, rounds_of(batch))
         rows = [row for row in (compare(target, results) for target in batch.targets) if row]
         print_batch(batch, rows, results)
         sys.stdout.flush()
         for row in rows:
             counts[row["met"]] += 1
         report["batches"].append({"name": batch.name, "words": batch.words, "targets": rows,
-                                  "runs": results})
+                                  "rounds": results})
     report["seconds"] = round(time.monotonic() - began, 1)
     print(f"\n{counts[True]} targets met, {counts[False]} not met; {report['seconds']} s, "
           f"{os.cpu_count()} processors")
@@ -229,6 +328,8 @@ def main():
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1, allow_nan=False)
             file.write("\n")
+    if options.table:
+        write_table(options.table, report)
     return 0
 
 

@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* The same work with oneTBB's task_group: bench-tbb BENCHMARK N WORKERS WINDOW */
+/* The same work with oneTBB's task_group: bench-tbb BENCHMARK N WORKERS WINDOW, once for each line of the
+ * input */
 
 #include <tbb/global_control.h>
 #include <tbb/task_group.h>
@@ -51,26 +52,20 @@ node (tbb::task_group &group,
   n_run.fetch_add (1, std::memory_order_relaxed);
 }
 
-int
-main (int    argc,
-      char **argv)
+/* A tenth to warm up, then all. */
+static void
+measure (const char      *name,
+         tbb::task_group &group,
+         long             n,
+         long             window)
 {
-  if (argc != 5)
-    return 2;
-
-  long n = std::atol (argv[2]);
-  long window = std::atol (argv[4]);
-  bool is_tree = std::strcmp (argv[1], "tree") == 0;
-  tbb::global_control control (tbb::global_control::max_allowed_parallelism, std::atol (argv[3]));
-  tbb::task_group group;
+  bool is_tree = std::strcmp (name, "tree") == 0;
   double wall = 0;
   double cpu = 0;
 
-  if (window <= 0)
-    window = n;
   for (int round = 0; round < 2; round++)
     {
-      long now = round == 0 && is_tree ? std::max (n / 10, 1L) : n;
+      long now = round == 0 ? std::max (n / 10, 1L) : n;
 
       wall = read_clock (CLOCK_MONOTONIC);
       cpu = read_clock (CLOCK_PROCESS_CPUTIME_ID);
@@ -84,8 +79,26 @@ main (int    argc,
           flow (group, now, window);
         }
     }
-  std::printf ("{\"case\": \"%s\", \"ns\": %.6g, \"cpu_ns\": %.6g}\n", argv[1],
+  std::printf ("{\"case\": \"%s\", \"ns\": %.6g, \"cpu_ns\": %.6g}\n", name,
                (read_clock (CLOCK_MONOTONIC) - wall) / n,
                (read_clock (CLOCK_PROCESS_CPUTIME_ID) - cpu) / n);
+  std::fflush (stdout);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (argc != 5)
+    return 2;
+
+  long n = std::atol (argv[2]);
+  long window = std::atol (argv[4]);
+  tbb::global_control control (tbb::global_control::max_allowed_parallelism, std::atol (argv[3]));
+  tbb::task_group group;
+  char line[16];
+
+  while (std::fgets (line, sizeof line, stdin) != nullptr)
+    measure (argv[1], group, n, window > 0 ? window : n);
   return 0;
 }

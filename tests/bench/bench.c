@@ -4,8 +4,9 @@
 
 /* What all benchmarks in C share: the command line, the clocks, and one line of JSON for each result.
  *
- * A program does one thing once, so that the driver (bench-report.py) can run ours and a peer's in turn,
- * each in a process of its own with a pool of its own. */
+ * A program does one thing once, each time with a pool of its own; with --serve once more for each line
+ * that it reads. So the driver (bench-report.py) keeps ours and its peers ready, each in a process of its
+ * own, and has them measure something short in turn. */
 
 #include "bench.h"
 
@@ -166,6 +167,23 @@ find_case (const BenchCase *cases,
   exit (2);
 }
 
+static void
+run_case (const BenchCase    *bench,
+          const BenchOptions *options,
+          gboolean            serve)
+{
+  char line[16];
+
+  current_case = bench->name;
+  do
+    {
+      if (serve && fgets (line, sizeof line, stdin) == NULL)
+        break;
+      bench->run (options);
+    }
+  while (serve);
+}
+
 int
 bench_main (int               argc,
             char            **argv,
@@ -176,11 +194,13 @@ bench_main (int               argc,
   int workers = MIN (32, g_get_num_processors () + 4);
   int window = 1000;
   int threads = 1;
+  gboolean serve = FALSE;
   GOptionEntry entries[] = {
     { "n", 'n', 0, G_OPTION_ARG_INT64, &n, "How much to do", "N" },
     { "workers", 'w', 0, G_OPTION_ARG_INT, &workers, "Threads that work", "N" },
     { "window", 'W', 0, G_OPTION_ARG_INT, &window, "How many at once; 0: all", "N" },
     { "threads", 't', 0, G_OPTION_ARG_INT, &threads, "Threads that submit", "N" },
+    { "serve", 's', 0, G_OPTION_ARG_NONE, &serve, "Once for each line of the input", NULL },
     { NULL }
   };
   g_autoptr(GOptionContext) context = g_option_context_new ("BENCHMARK...");
@@ -202,8 +222,7 @@ bench_main (int               argc,
 
       options.n = n > 0 ? (guint64) n : bench->n;
       options.window = window > 0 ? MIN ((guint64) window, options.n) : options.n;
-      current_case = bench->name;
-      bench->run (&options);
+      run_case (bench, &options, serve);
     }
   return 0;
 }
