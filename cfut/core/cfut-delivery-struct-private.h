@@ -37,40 +37,49 @@ struct _CfutDelivery {
   _Atomic gpointer iterated_by;  /* the thread whose loop last looked at the source */
 };
 
+/* On lines of their own: what who pushes reads, what it writes, and what the thread writes for each
+ * of its submissions. Between two processors a line may take as long as the making of an object. */
 struct _CfutOwner {
   /* Immutable while anybody holds it */
   CfutDelivery *delivery;
   CfutThread *thread;       /* compared only */
 
-  _Atomic guint ref_count;  /* 0: spare */
   _Atomic gboolean scheduled;
   _Atomic gboolean thread_gone;
-  CfutQueue queue;
 
-  /* Who owns the context only; others may look whether there is anything */
+  /* Atomic: the parker of the thread while it is blocked and could reap, and whether it should */
+  _Atomic (CfutParker *) sleeper;
+  _Atomic gboolean nudged;
+  _Atomic (CfutParker *) server;  /* the thread's, while it is blocked in a loop */
+
+  /* Guarded by the lock of the delivery in whose ready list it stands */
+  CfutOwner *next_ready;
+
+  _Alignas (64) CfutQueue queue;
+
+  /* Behind the head of that. Who owns the context only; others may look whether there is anything */
   _Atomic (CfutItem *) kept;
   CfutItem *kept_last;
   CfutItem *looked_at;      /* of the kept ones, the last that reaping has looked at and left; NULL: begin */
 
   /* The thread's own */
-  CfutOwner *next_of_thread;
+  _Alignas (64) CfutOwner *next_of_thread;
+  gint64 n_own;             /* references that it has counted, see cfut_owner_ref */
+  gboolean counts_own;      /* until it leaves the owner */
   guint n_ticks;
   guint n_waits;
   gboolean reaps;           /* what it destroys may wait, and then does not reap */
   guint n_stalled;          /* ticks at which nothing could go */
 
-  /* Atomic: the parker of the thread while it is blocked and could reap, and whether it should */
-  _Atomic (CfutParker *) sleeper;
-  _Atomic gboolean nudged;
+  /* Of all others, and CFUT_OWNER_HELD as long as the thread counts its own; 0: spare */
+  _Alignas (64) _Atomic gint64 ref_count;
 
   /* What another thread waits for, to be done by the thread while it is blocked, in a loop too: who
    * owns the context takes it out */
   CfutQueue wanted;
-  _Atomic (CfutParker *) server;  /* the thread's, while it is blocked in a loop */
-
-  /* Guarded by the lock of the delivery in whose ready list it stands */
-  CfutOwner *next_ready;
 };
+
+#define CFUT_OWNER_HELD (G_GINT64_CONSTANT (1) << 40)
 
 static inline void
 cfut_owner_keep (CfutOwner *self,
@@ -117,12 +126,25 @@ cfut_owner_take_kept (CfutOwner *self)
   return item;
 }
 
+/* As far as it is known. The numbers are those of a task. */
+static inline void
+cfut_owner_prefetch_next (CfutOwner *self)
+{
+  CfutItem *item = atomic_load_explicit (&self->kept, memory_order_relaxed);
+
+  cfut_link_prefetch (item != NULL ? &item->link : self->queue.head, 80, 64);
+}
+
 static inline CfutItem *
 cfut_owner_take (CfutOwner *self)
 {
   CfutItem *item = cfut_owner_take_kept (self);
 
-  return item != NULL ? item : (CfutItem *) cfut_queue_pop (&self->queue);
+  if (item == NULL)
+    item = (CfutItem *) cfut_queue_pop (&self->queue);
+  if (item != NULL)
+    cfut_owner_prefetch_next (self);
+  return item;
 }
 
 /* (transfer none): the source of the delivery holds it as long as the context lives. */

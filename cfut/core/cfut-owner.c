@@ -14,6 +14,8 @@
  *    blocked, no sooner.
  * 2. A context is touched only where it is certain to live: it is this thread's default, or the
  *    global one.
+ * 3. The references that an owner's thread takes and drops it counts in n_own, others in ref_count,
+ *    which is far from 0 until the thread leaves the owner and adds the two up.
  * Not here: the sources of a context (cfut-delivery.c), reaping (cfut-reap.c). */
 
 #include "core/cfut-debug-private.h"
@@ -50,6 +52,8 @@ owner_new (CfutThread   *thread,
     }
 
   self->thread = thread;
+  self->n_own = 0;
+  self->counts_own = TRUE;
   self->n_ticks = self->n_waits = self->n_stalled = 0;
   self->looked_at = NULL;
   self->reaps = FALSE;
@@ -58,11 +62,66 @@ owner_new (CfutThread   *thread,
   self->next_of_thread = thread->owners;
   thread->owners = self;
   atomic_store_explicit (&self->thread_gone, FALSE, memory_order_relaxed);
-  atomic_store_explicit (&self->ref_count, 1, memory_order_relaxed);
+  atomic_store_explicit (&self->ref_count, CFUT_OWNER_HELD, memory_order_relaxed);
   atomic_store_explicit (&self->scheduled, FALSE, memory_order_seq_cst);
   CFUT_TRACE (DELIVERY, "owner %p: this thread, context %p", (void *) self, (void *) context);
 
   return self;
+}
+
+/* What the thread has counted by itself, each future that it made and that has gone, without an
+ * atomic operation: others look at the sum only after the thread has left. */
+static inline gboolean
+owner_counts_here (CfutOwner *self)
+{
+  return self->thread == cfut_thread_self &&
+         !atomic_load_explicit (&self->thread_gone, memory_order_relaxed) && self->counts_own;
+}
+
+CfutOwner *
+cfut_owner_ref (CfutOwner *self)
+{
+  if (owner_counts_here (self))
+    self->n_own++;
+  else
+    atomic_fetch_add_explicit (&self->ref_count, 1, memory_order_relaxed);
+  return self;
+}
+
+static void
+owner_drop (CfutOwner *self,
+            gint64     n)
+{
+  CfutDelivery *delivery = self->delivery;
+
+  if (atomic_fetch_sub_explicit (&self->ref_count, n, memory_order_acq_rel) != n)
+    return;
+
+  /* A spare one is never put in a ready list. */
+  atomic_store_explicit (&self->scheduled, TRUE, memory_order_seq_cst);
+  cfut_delivery_unref (delivery);
+
+  cfut_lock (&spare_lock, CFUT_LOCK_SPARE);
+  self->next_of_thread = spare;
+  spare = self;
+  cfut_unlock (&spare_lock, CFUT_LOCK_SPARE);
+}
+
+void
+cfut_owner_unref (CfutOwner *self)
+{
+  if (owner_counts_here (self))
+    self->n_own--;
+  else
+    owner_drop (self, 1);
+}
+
+/* By the thread, which counts no more by itself. */
+static void
+owner_leave (CfutOwner *self)
+{
+  self->counts_own = FALSE;
+  owner_drop (self, CFUT_OWNER_HELD - self->n_own);
 }
 
 /* Owners of contexts that are gone are let go on the way. */
@@ -79,7 +138,7 @@ owner_find (CfutThread   *thread,
       if (atomic_load_explicit (&owner->delivery->gone, memory_order_acquire))
         {
           *link = owner->next_of_thread;
-          cfut_owner_unref (owner);
+          owner_leave (owner);
         }
       else if (owner->delivery->key == context)
         {
@@ -126,18 +185,12 @@ cfut_owner_enter (CfutOwner  *self,
   thread->running_owner = self;
 }
 
-CfutOwner *
-cfut_owner_ref (CfutOwner *self)
-{
-  atomic_fetch_add_explicit (&self->ref_count, 1, memory_order_relaxed);
-  return self;
-}
 
 /* FALSE: it is spare, and all that was pushed for it was delivered. */
 gboolean
 cfut_owner_try_ref (CfutOwner *self)
 {
-  guint n = atomic_load_explicit (&self->ref_count, memory_order_relaxed);
+  gint64 n = atomic_load_explicit (&self->ref_count, memory_order_relaxed);
 
   do
     {
@@ -150,23 +203,6 @@ cfut_owner_try_ref (CfutOwner *self)
   return TRUE;
 }
 
-void
-cfut_owner_unref (CfutOwner *self)
-{
-  CfutDelivery *delivery = self->delivery;
-
-  if (atomic_fetch_sub_explicit (&self->ref_count, 1, memory_order_acq_rel) != 1)
-    return;
-
-  /* A spare one is never put in a ready list. */
-  atomic_store_explicit (&self->scheduled, TRUE, memory_order_seq_cst);
-  cfut_delivery_unref (delivery);
-
-  cfut_lock (&spare_lock, CFUT_LOCK_SPARE);
-  self->next_of_thread = spare;
-  spare = self;
-  cfut_unlock (&spare_lock, CFUT_LOCK_SPARE);
-}
 
 /* Its thread is blocked and could reap. Whoever gets the parker wakes it, nobody else does. */
 static void
@@ -496,7 +532,7 @@ cfut_owners_leave (CfutOwner *owners)
           atomic_fetch_add_explicit (&delivery->n_strays, 1, memory_order_relaxed);
       cfut_unlock (&delivery->lock, CFUT_LOCK_DELIVERY);
 
-      cfut_owner_unref (owner);
+      owner_leave (owner);
     }
 }
 

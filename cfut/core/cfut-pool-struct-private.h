@@ -85,9 +85,9 @@ struct _CfutPoolWorker {
 };
 
 struct _CfutPool {
-  /* Producers */
-  CfutQueue injector;
+  /* Written for each link that is pushed, and taken, in turn */
   _Atomic guint64 n_injected;
+  CfutQueue injector;
   char padding[64];
 
   /* Atomic, seq_cst where invariant 2 needs it */

@@ -73,6 +73,7 @@ pool_take_injected (CfutPool       *self,
 
   while (n < space && (link = cfut_queue_pop (&self->injector)) != NULL)
     {
+      cfut_link_prefetch (link, 40, 64);
       cfut_ring_append (&worker->ring, link);
       n++;
     }

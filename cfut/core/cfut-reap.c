@@ -98,6 +98,7 @@ owner_reap_own (CfutOwner *self,
 
       if (item == NULL)
         break;
+      cfut_link_prefetch (self->queue.head, 80, 64);
       if (item->klass->deliver (item, CFUT_DELIVER_REAP))
         {
           cfut_owner_keep (self, item);
@@ -237,6 +238,7 @@ owner_reap_dropped (CfutOwner *self,
 
       if (item == NULL || item_is_held (item) || cfut_queue_pop (&self->queue) == NULL)
         break;
+      cfut_link_prefetch (self->queue.head, 80, 64);
       if (item->klass->deliver (item, CFUT_DELIVER_REAP))
         cfut_owner_keep (self, item);
       else
