@@ -15,9 +15,17 @@ G_BEGIN_DECLS
 typedef struct _CfutFutureExtra CfutFutureExtra;
 typedef struct _CfutOutlook CfutOutlook;
 
-/* 96 bytes; a task adds 40. A program may hold a million of them. */
+/* 96 bytes; a task adds 48. A program may hold a million of them. From the cell's word on it is what
+ * a worker touches, and of a task what comes after: two lines of the cache, wherever it lies. */
 struct _CfutFuture {
   GObject parent_instance;
+
+  /* Written by who settles, under the cell's lock or alone in RUNNING; immutable once settled. An
+   * error is a value of G_TYPE_ERROR. */
+  GValue value;
+
+  /* Set once, atomically; what is in it has its own rules */
+  _Atomic (CfutFutureExtra *) extra;
 
   CfutCell cell;
 
@@ -26,13 +34,6 @@ struct _CfutFuture {
 
   /* In the owner's queue, see CFUT_CELL_SCHEDULED */
   CfutItem item;
-
-  /* Set once, atomically; what is in it has its own rules */
-  _Atomic (CfutFutureExtra *) extra;
-
-  /* Written by who settles, under the cell's lock or alone in RUNNING; immutable once settled. An
-   * error is a value of G_TYPE_ERROR. */
-  GValue value;
 };
 
 typedef enum {

@@ -24,15 +24,17 @@ typedef struct {
 struct _CfutTask {
   CfutFuture parent_instance;
 
+  CfutPoolEntry entry;
+
   /* Immutable once submitted; released on the owner's context */
   CfutTaskFunc func;
   gpointer user_data;
-  GDestroyNotify destroy;
-
-  CfutPoolEntry entry;
 
   /* Set once, atomically; what is in it has its own rules */
   _Atomic (CfutTaskOptions *) options;
+
+  /* With user_data; no worker looks at it */
+  GDestroyNotify destroy;
 };
 
 /* A function of the library's that calls a user's: the one that reports are to name, or what else

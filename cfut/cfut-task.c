@@ -39,6 +39,11 @@
 
 G_DEFINE_FINAL_TYPE (CfutTask, cfut_task, CFUT_TYPE_FUTURE)
 
+/* What a worker touches lies on two lines of the cache: where an object begins is a multiple of 16. */
+G_STATIC_ASSERT (sizeof (gpointer) != 8 ||
+                 (G_STRUCT_OFFSET (CfutFuture, cell.word) % 16 == 0 &&
+                  G_STRUCT_OFFSET (CfutTask, destroy) - G_STRUCT_OFFSET (CfutFuture, cell.word) <= 80));
+
 static _Atomic (const CfutTaskWrapper *) task_wrappers[CFUT_TASK_N_WRAPPERS];
 
 void

@@ -71,9 +71,9 @@ struct _CfutNode {
 #define CFUT_CELL_RELEASE_MASK     (CFUT_CELL_RELEASE_MAX << CFUT_CELL_RELEASE_SHIFT)
 
 typedef struct {
+  CfutNode *nodes;  /* guarded by CFUT_CELL_LOCK; first->prev is the last */
   _Atomic guint word;
   _Atomic guint tag;  /* the embedder's */
-  CfutNode *nodes;  /* guarded by CFUT_CELL_LOCK; first->prev is the last */
 } CfutCell;
 
 static inline guint
