@@ -172,15 +172,19 @@ future_notify (CfutFuture *self,
   cfut_future_notify (self, dirty);
 }
 
-static void
+/* TRUE: somebody was told. */
+static gboolean
 future_announce (CfutFuture *self,
                  guint       word)
 {
+  gboolean told = FALSE;
+
   if (!(word & CFUT_CELL_ANNOUNCED))
     {
       cfut_cell_set_flags (&self->cell, CFUT_CELL_ANNOUNCED);
       if (future_has_handlers (self))
         {
+          told = TRUE;
           if (cfut_cell_state (word) == CFUT_STATE_REJECTED && cfut_future_has_observers (self))
             cfut_future_observe (self);
           if (cfut_future_has_watchers (self))
@@ -190,7 +194,24 @@ future_announce (CfutFuture *self,
     }
 
   if (cfut_cell_load (&self->cell) & CFUT_CELL_HAS_NODES)
-    future_call_back (self);
+    {
+      told = TRUE;
+      future_call_back (self);
+    }
+
+  return told;
+}
+
+/* Whether nothing of a user's is freed with it: nor called, as weak references, and what else is
+ * attached to an object, is in qdata. */
+static inline gboolean
+future_is_plain (CfutFuture *self)
+{
+  CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+
+  return self->value.g_type == G_TYPE_INVALID && cfut_future_peek_extra (self) == NULL &&
+         g_atomic_pointer_get (&((GObject *) self)->qdata) == NULL &&
+         klass->is_bare != NULL && klass->is_bare (self);
 }
 
 static void
@@ -353,6 +374,7 @@ future_deliver (CfutItem        *item,
                 CfutDeliverMode  mode)
 {
   CfutFuture *self = (CfutFuture *) ((char *) item - G_STRUCT_OFFSET (CfutFuture, item));
+  gboolean brief = FALSE;
   guint word;
 
   if (mode == CFUT_DELIVER_REAP)
@@ -360,7 +382,7 @@ future_deliver (CfutItem        *item,
 
   if (G_UNLIKELY (cfut_cell_load (&self->cell) & CFUT_CELL_LINES) && mode == CFUT_DELIVER_LOOP &&
       future_tell_lines (self))
-    return FALSE;
+    return TRUE;
 
   word = cfut_cell_clear_flags (&self->cell, CFUT_CELL_SCHEDULED | CFUT_CELL_RELEASE_MASK);
   if (G_UNLIKELY (has_lines (word)) && mode == CFUT_DELIVER_LOOP)
@@ -368,8 +390,9 @@ future_deliver (CfutItem        *item,
 
   if (cfut_cell_settled (word))
     {
+      brief = !(word & CFUT_CELL_HAS_NODES) && future_is_plain (self);
       if (mode == CFUT_DELIVER_LOOP)
-        future_announce (self, word);
+        brief = !future_announce (self, word) && brief;
       else
         drop_callbacks (self, NULL);
       if (!(word & CFUT_CELL_ENTERED))
@@ -381,7 +404,7 @@ future_deliver (CfutItem        *item,
     }
 
   future_unref_many (self, queue_references (word));
-  return FALSE;
+  return !brief;
 }
 
 /* Not while it has anything to release: that goes in any case, and may do anything, with the future
@@ -405,6 +428,7 @@ future_is_held (CfutItem *item)
 const CfutItemClass cfut_future_item_class = {
   .deliver = future_deliver,
   .is_held = future_is_held,
+  .is_brief = TRUE,
 };
 
 /* Something that a UI shows has changed: schedules the future if anybody listens. A handler of `done`

@@ -44,6 +44,8 @@
 #define DELIVERY_PRIORITY (REDRAW_PRIORITY + 1)
 #define SLICE_USEC (4 * 1000)
 #define STARVED_USEC (100 * 1000)
+/* So many that took nothing of a user's, one look at the clock. */
+#define BRIEF_ITEMS 16u
 
 typedef struct {
   GSource source;
@@ -222,6 +224,16 @@ delivery_run_delayed (CfutDelivery *self)
     }
 }
 
+/* TRUE: it may have taken long. */
+static inline gboolean
+deliver_item (CfutItem        *item,
+              CfutDeliverMode  mode)
+{
+  const CfutItemClass *klass = item->klass;
+
+  return klass->deliver (item, mode) || !klass->is_brief;
+}
+
 /* One slice. An item may run the main loop itself and so this function again: nothing is held over
  * the call but a reference on the owner. */
 static void
@@ -230,6 +242,7 @@ delivery_slice (CfutDelivery *self)
   gint64 until = g_get_monotonic_time () + SLICE_USEC;
   gint64 mark = cfut_mark_begin ();
   guint n_items = 0;
+  guint n_brief = 0;
   CfutOwner *owner;
 
   delivery_run_delayed (self);
@@ -242,9 +255,10 @@ delivery_slice (CfutDelivery *self)
 
       while (in_time && (item = cfut_owner_take (owner)) != NULL)
         {
-          item->klass->deliver (item, mode);
+          n_brief = deliver_item (item, mode) ? 0 : n_brief + 1;
           n_items++;
-          in_time = g_get_monotonic_time () < until;
+          if (n_brief % BRIEF_ITEMS == 0)
+            in_time = g_get_monotonic_time () < until;
         }
 
       if (in_time && !cfut_owner_finish (owner, self))
