@@ -67,6 +67,13 @@ pool_left_behind (CfutTask *task,
   CfutTaskOptions *options = NULL;
   guint word = cfut_cell_load (&future->cell);
 
+  /* Who settled it has done with its accounts, which a start that fails waits for. */
+  if (G_LIKELY (cfut_cell_settled (word) && !(word & CFUT_CELL_LOCK)))
+    {
+      cfut_future_hand_over (future);
+      return FALSE;
+    }
+
   /* Not under the lock. */
   if (cfut_cell_state (word) == CFUT_STATE_PENDING && (word & CFUT_CELL_PAUSED))
     options = cfut_task_get_options (task);

@@ -501,9 +501,12 @@ cfut_owner_block (CfutWaiter   *waiter,
   while (wake == CFUT_WAKE_NUDGED && !cfut_waiter_is_nudged (waiter))
     {
       gint64 quiet = cfut_deadline_from_timeout (QUIET_USEC);
+      gsize n = cfut_owner_reap (owner, REAP_OLD_BLOCKED);
 
-      cfut_owner_reap (owner, REAP_OLD_BLOCKED);
       owner_serve_blocked (owner);
+      /* It goes on at once with what did not come just now. */
+      if (n > 0 && !cfut_queue_is_empty (&owner->queue))
+        quiet = MIN (quiet, g_get_monotonic_time ());
       wake = cfut_waiter_wait (waiter, MIN (quiet, deadline_usec), cancellable);
       if (wake == CFUT_WAKE_TIMED_OUT && quiet < deadline_usec)
         wake = owner_doze (owner, waiter, deadline_usec, cancellable);
