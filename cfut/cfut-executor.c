@@ -20,6 +20,7 @@
 
 #include "core/cfut-fork-private.h"
 #include "core/cfut-thread-private.h"
+#include "cfut-check-private.h"
 #include "cfut-error.h"
 #include "cfut-executor-private.h"
 #include "cfut-group.h"
@@ -444,7 +445,7 @@ cfut_executor_submit (CfutExecutor   *self,
 {
   CfutTask *task;
 
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
+  g_return_val_if_fail (CFUT_CHECK (self, CFUT_IS_EXECUTOR), NULL);
   g_return_val_if_fail (func != NULL, NULL);
 
   if (cfut_is_forked_child ())
@@ -522,7 +523,7 @@ cfut_executor_post (CfutExecutor   *self,
 {
   const CfutExecutorEngine *engine;
 
-  g_return_if_fail (CFUT_IS_EXECUTOR (self));
+  g_return_if_fail (CFUT_CHECK (self, CFUT_IS_EXECUTOR));
   g_return_if_fail (func != NULL);
 
   engine = executor_get (self)->engine;

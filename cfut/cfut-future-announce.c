@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "core/cfut-thread-private.h"
+#include "cfut-check-private.h"
 #include "cfut-future-private.h"
 
 /* At most 60 notifications of progress a second for each future. */
@@ -687,7 +688,7 @@ cfut_future_add_done_callback (CfutFuture        *self,
 {
   CallbackNode *node;
 
-  g_return_if_fail (CFUT_IS_FUTURE (self));
+  g_return_if_fail (CFUT_CHECK (self, CFUT_IS_FUTURE));
   g_return_if_fail (callback != NULL);
 
   node = g_slice_new (CallbackNode);

@@ -17,6 +17,7 @@
 
 #include "core/cfut-fork-private.h"
 #include "core/cfut-thread-private.h"
+#include "cfut-check-private.h"
 #include "cfut-error.h"
 #include "cfut-follow-private.h"
 #include "cfut-help-private.h"
@@ -104,7 +105,7 @@ cfut_future_wait (CfutFuture    *self,
   guint word;
   CfutWake wake;
 
-  g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
+  g_return_val_if_fail (CFUT_CHECK (self, CFUT_IS_FUTURE), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 

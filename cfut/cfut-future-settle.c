@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "core/cfut-point-private.h"
+#include "cfut-check-private.h"
 #include "cfut-error.h"
 #include "cfut-follow-private.h"
 
@@ -499,7 +500,7 @@ cfut_future_cancel (CfutFuture *self)
 {
   guint word;
 
-  g_return_val_if_fail (CFUT_IS_FUTURE (self), FALSE);
+  g_return_val_if_fail (CFUT_CHECK (self, CFUT_IS_FUTURE), FALSE);
 
   word = cfut_cell_load (&self->cell);
   if (cfut_cell_settled (word))
