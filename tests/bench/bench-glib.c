@@ -31,6 +31,23 @@ bench_object (const BenchOptions *options)
   bench_report_each (bench_each (start, options->n));
 }
 
+/* Very many plain objects, dropped: the least that it takes to be rid of as many futures. */
+static void
+bench_drop_objects (const BenchOptions *options)
+{
+  g_autofree GObject **objects = g_new (GObject *, options->n);
+  BenchTime start;
+  BenchTime each;
+
+  for (guint64 i = 0; i < options->n; i++)
+    objects[i] = g_object_new (G_TYPE_OBJECT, NULL);
+  start = bench_now ();
+  for (guint64 i = 0; i < options->n; i++)
+    g_object_unref (objects[i]);
+  each = bench_each (start, options->n);
+  bench_report ("ns", each.wall, "cpu_ns", each.cpu, "drop_ns", each.wall, NULL);
+}
+
 static void
 pool_nothing (gpointer data,
               gpointer user_data)
@@ -217,6 +234,7 @@ bench_after_pause (const BenchOptions *options)
 
 static const BenchCase cases[] = {
   { "object", bench_object, 1000000 },
+  { "drop-objects", bench_drop_objects, 1000000 },
   { "pool", bench_pool, 300000 },
   { "pool-tree", bench_tree, 1000000 },
   { "task", bench_task, 100000 },
