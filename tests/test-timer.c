@@ -437,6 +437,91 @@ test_timer_never (void)
   test_sem_clear (&alarm.fired);
 }
 
+typedef struct {
+  CfutTimer timer;
+  TestGate gate;
+  gboolean let_go;     /* atomic */
+  TestSem after;
+} Held;
+
+static void
+held_fire (CfutTimer *timer)
+{
+  Held *self = (Held *) timer;
+
+  test_gate_pass (&self->gate);
+  g_atomic_int_set (&self->let_go, TRUE);
+  cfut_timer_let_go (timer);
+  test_sem_post (&self->after);
+}
+
+static gpointer
+open_gate (gpointer gate)
+{
+  test_gate_open (gate);
+  return NULL;
+}
+
+/* Clearing disarms, and where the timer fires at that time, it returns when that has let it go; a
+ * timer that was let go may be armed again. */
+static void
+test_timer_clear_waits_for_fire (void)
+{
+  Held self = { .timer.fire = held_fire };
+  GThread *thread;
+
+  test_gate_init (&self.gate);
+  test_sem_init (&self.after);
+  g_assert_true (cfut_timer_arm (&self.timer, G_MAXINT64));
+  cfut_timer_clear (&self.timer);
+  g_assert_false (cfut_timer_disarm (&self.timer));
+  cfut_timer_clear (&self.timer);
+
+  g_assert_true (cfut_timer_arm (&self.timer, 0));
+  test_gate_wait_arrived (&self.gate, 1);
+  thread = g_thread_new ("opener", open_gate, &self.gate);
+  cfut_timer_clear (&self.timer);
+  g_assert_true (g_atomic_int_get (&self.let_go));
+  g_thread_join (thread);
+  test_sem_wait (&self.after);
+
+  g_assert_true (cfut_timer_arm (&self.timer, 0));
+  test_sem_wait (&self.after);
+  cfut_timer_clear (&self.timer);
+  test_sem_clear (&self.after);
+  test_gate_clear (&self.gate);
+}
+
+/* What a thread gave back it gets again, and what is too much for it is freed; so is the rest when
+ * it ends. */
+static gpointer
+make_loose_timers (gpointer data)
+{
+  g_autofree CfutLooseTimer **timers = g_new (CfutLooseTimer *, 5000);
+
+  for (guint i = 0; i < 5000; i++)
+    {
+      timers[i] = cfut_loose_timer_new ();
+      g_assert_null (timers[i]->timer.link);
+    }
+  for (guint i = 0; i < 5000; i++)
+    cfut_loose_timer_free (timers[i]);
+  timers[0] = cfut_loose_timer_new ();
+  g_assert_null (timers[0]->timer.link);
+  cfut_loose_timer_free (timers[0]);
+  g_assert_true (cfut_loose_timer_new () == timers[0]);
+  cfut_loose_timer_free (timers[0]);
+
+  return NULL;
+}
+
+static void
+test_timer_loose_timers_go_with_their_thread (void)
+{
+  for (guint i = 0; i < 3; i++)
+    g_thread_join (g_thread_new ("maker", make_loose_timers, NULL));
+}
+
 #define N_RACERS 3
 #define N_ROUNDS 20000
 
@@ -568,6 +653,9 @@ main (int   argc,
   g_test_add_func ("/cfut/timer/arms-itself-again", test_timer_arms_itself_again);
   g_test_add_func ("/cfut/timer/order-of-firing", test_timer_order_of_firing);
   g_test_add_func ("/cfut/timer/never", test_timer_never);
+  g_test_add_func ("/cfut/timer/clear-waits-for-fire", test_timer_clear_waits_for_fire);
+  g_test_add_func ("/cfut/timer/loose-timers-go-with-their-thread",
+                   test_timer_loose_timers_go_with_their_thread);
   g_test_add_func ("/cfut/timer/disarm-against-fire", test_timer_disarm_against_fire);
 
   g_test_add_func ("/cfut/timer/thread-cannot-be-made", test_timer_thread_cannot_be_made);

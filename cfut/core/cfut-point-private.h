@@ -21,10 +21,12 @@ typedef enum {
   CFUT_POINT_SUBMITS,        /* a task: in its group, and nowhere else */
   CFUT_POINT_FLAGS,          /* a task: accepted, and not flagged as queued */
   CFUT_POINT_ENQUEUES,       /* a task: flagged as queued, and not there, or nobody knows of it */
+  CFUT_POINT_ARMS,           /* a task: queued, and its deadline is not armed */
   CFUT_POINT_TAKEN,          /* a task: in a worker's hands, and not started */
   CFUT_POINT_STARTED,        /* a task: flagged as running, and not seen by who looks for that */
   CFUT_POINT_PAUSES,         /* a future: about to sleep at a checkpoint */
   CFUT_POINT_TIMER_FIRES,    /* a timer: out of the wheel, and not fired */
+  CFUT_POINT_TIMER_WAITS,    /* a timer: to be let go by its function, at the end of what it is in */
   CFUT_POINT_LOOKS_LATE,     /* a pool: a worker's deadlines were looked at, none is armed */
   CFUT_POINT_PARKS,          /* a pool: a worker has found nothing, and is awake */
   CFUT_POINT_STEALS,         /* a pool: a thief has a link in its hands */

@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include "core/cfut-delivery-private.h"
+#include "core/cfut-timer-private.h"
 #include "core/cfut-waiter-private.h"
 
 G_BEGIN_DECLS
@@ -24,6 +25,8 @@ struct _CfutThread {
   CfutOwner *owners;         /* of this thread's contexts, each with a reference */
   CfutOwner *latest;         /* of these, the one last asked for */
   CfutParker *parker;
+  CfutLooseTimer *spare_timers;  /* linked by what is theirs when they are armed */
+  guint n_spare_timers;
   GQuark worker_name;        /* what futures that run here tell of it; 0: none */
   guint spin_usec;           /* how long to look before sleeping */
   gboolean is_main;

@@ -7,7 +7,7 @@
  *
  * Threads: each has its own, made on first use and released when the thread ends.
  * Locks: none.
- * Owns: the thread's owners (a reference each) and its parker.
+ * Owns: the thread's owners (a reference each), its parker and its spare timers.
  * Invariants:
  * 1. cfut_thread_self is NULL before the first use and after the thread's end has begun; a use
  *    during the end, by another library's destructor, makes a new one, which is released in the
@@ -39,6 +39,7 @@ thread_free (gpointer data)
   cfut_thread_self = NULL;
   cfut_owners_leave (self->owners);
   g_clear_pointer (&self->parker, cfut_parker_give);
+  cfut_loose_timers_leave (self->spare_timers);
   g_free (self);
 }
 

@@ -31,4 +31,24 @@ gboolean cfut_timer_arm    (CfutTimer *self,
 /* Any thread. FALSE: it was not armed: it has fired, or is about to. */
 gboolean cfut_timer_disarm (CfutTimer *self);
 
+/* For an embedder that has no reference for it, and where it ends, on any thread: disarms it, and
+ * waits until its fire, if that was called, has let it go. From then on it may be freed. */
+void     cfut_timer_clear  (CfutTimer *self);
+/* By fire, some instructions after it was called: either the embedder is held now, or it is not
+ * touched any more. */
+void     cfut_timer_let_go (CfutTimer *self);
+
+/* One that is allocated for something that needs none as a rule. */
+typedef struct {
+  CfutTimer timer;
+  gpointer of;
+  gint64 usec;        /* of who made it */
+  gint64 wait_usec;   /* so long it is to wait once it is armed; -1: it was armed */
+} CfutLooseTimer;
+
+/* Disarmed, and else of no certain content; a thread keeps some that it gave back. */
+CfutLooseTimer *cfut_loose_timer_new  (void);
+void            cfut_loose_timer_free (CfutLooseTimer *self);
+void            cfut_loose_timers_leave (CfutLooseTimer *spare);
+
 G_END_DECLS
