@@ -120,7 +120,7 @@ refuse_unknown (CfutRequest *request,
   CfutTask *task = cfut_task_new (cfut_call_run, call, cfut_call_unref);
 
   if (request != NULL)
-    cfut_task_apply_request (task, request);
+    cfut_task_apply_request (task, request, TRUE);
   cfut_future_reject_pending (CFUT_FUTURE (task), cfut_call_unknown_error (call->name));
 
   return CFUT_FUTURE (task);

@@ -209,7 +209,7 @@ cfut_executor_prepare (CfutExecutor   *self,
 
   task = cfut_task_new (func, user_data, destroy);
   if (request != NULL)
-    cfut_task_apply_request (task, request);
+    cfut_task_apply_request (task, request, TRUE);
   return task;
 }
 

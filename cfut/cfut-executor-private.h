@@ -19,6 +19,9 @@ typedef struct {
   /* Takes over a reference. */
   void      (*enqueue)   (CfutExecutor      *self,
                           CfutTask          *task);
+  /* A queue deadline that is not armed yet is armed by that, if its submitter has a reference of his
+   * own meanwhile. */
+  gboolean   arms_deadlines;
   /* What has no future. May be NULL. */
   void      (*post)      (CfutExecutor      *self,
                           CfutTaskFunc       func,

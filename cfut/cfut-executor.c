@@ -481,7 +481,9 @@ cfut_executor_submit_full (CfutExecutor   *self,
                            gpointer        user_data,
                            GDestroyNotify  destroy)
 {
+  CfutExecutorPrivate *priv;
   CfutTask *task;
+  gboolean arm;
 
   g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
   g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
@@ -490,9 +492,12 @@ cfut_executor_submit_full (CfutExecutor   *self,
   if (request == NULL || cfut_is_forked_child ())
     return cfut_executor_submit (self, func, user_data, destroy);
 
+  priv = executor_get (self);
+  arm = priv->room != NULL || !priv->engine->arms_deadlines;
   task = cfut_task_new (func, user_data, destroy);
-  if (cfut_task_apply_request (task, request) && cfut_executor_enter (self, task, request))
-    executor_get (self)->engine->enqueue (self, g_object_ref (task));
+  if (G_LIKELY (cfut_task_apply_request (task, request, arm)) &&
+      (G_LIKELY (priv->room == NULL) || cfut_executor_enter (self, task, request)))
+    priv->engine->enqueue (self, g_object_ref (task));
   cfut_owner_tick (cfut_future_get_owner ((CfutFuture *) task));
 
   return (CfutFuture *) task;

@@ -545,7 +545,7 @@ cfut_executor_map_range (CfutExecutor   *self,
 
   cfut_map_split_request (request, &of_future, &of_task);
   if (of_future != NULL)
-    cfut_task_apply_request (range->task, of_future);
+    cfut_task_apply_request (range->task, of_future, TRUE);
   /* It is the one future that hears of it, and tells the runners. */
   if (of_task != NULL)
     g_clear_object (&of_task->cancellable);

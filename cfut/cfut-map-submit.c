@@ -274,7 +274,7 @@ chunk_new (CfutMapSource *source,
       CfutFuture *item = CFUT_FUTURE (cfut_task_new (item_run, item_new (source->core, first + i),
                                                      item_free));
 
-      cfut_task_apply_request (CFUT_TASK (item), source->of_item);
+      cfut_task_apply_request (CFUT_TASK (item), source->of_item, TRUE);
       self->items[i] = item;
     }
 

@@ -5,6 +5,10 @@
 /* What a task has that was submitted with a request, or is given a priority or paused later:
  * deadlines, a place among the priorities, a cancellable from outside.
  *
+ * What has deadlines and nothing else has no options: a run deadline stands in the task itself, and
+ * a queue deadline in a small timer, which costs its submitter's thread some tens of nanoseconds
+ * and no other thread anything. These become part of the options where somebody makes some.
+ *
  *   submitted --(queue deadline)--> rejected
  *       \--started--(run deadline)--> rejected, asked to stop --(100 ms)--> its thread is given up
  *
@@ -13,8 +17,8 @@
  * Locks: the cell's guards priority, place and held_pool. While a task is pending and queued and
  *   its cell is locked, the pool in which it is queued is alive: who takes it from there waits for
  *   the lock.
- * Owns: an armed timer owns a reference on the task, and so does the handler on a cancellable from
- *   outside.
+ * Owns: the armed timer of a run owns a reference on the task, and so does the handler on a
+ *   cancellable from outside. That of a queue deadline owns none: the task's end clears it.
  * Invariants:
  * 1. A task whose place counts is flagged PLACED, and its presence in a queue is stale from then
  *    on.
@@ -23,6 +27,8 @@
  *    does not take the next thing for its own. The run deadline is its own only on threads that are
  *    no pool's workers.
  * 4. What has entered an executor's room leaves it once: when it is started, or settled before.
+ * 5. A queue deadline is armed once, and taken back when the task goes, not when it starts: what has
+ *    started or settled by then is left alone when it fires.
  * Not here: heaps (core/cfut-pool-place.c), the deadlines of what workers run
  * (core/cfut-pool-late.c), running (cfut-task.c). */
 
@@ -41,11 +47,30 @@
 /* A function that was asked to stop at its deadline has so long until its thread is replaced. */
 #define STUCK_USEC (100 * 1000)
 
+/* Negative: none. */
+static inline gint64
+terms_run_deadline (guintptr terms)
+{
+  switch ((CfutTaskTerms) (terms & CFUT_TASK_TERMS_MASK))
+    {
+    case CFUT_TASK_TERMS_RUN:
+      return (gint64) (terms >> CFUT_TASK_TERMS_SHIFT);
+    case CFUT_TASK_TERMS_QUEUE_RUN:
+      return cfut_task_terms_queue_timer (terms)->usec;
+    case CFUT_TASK_TERMS_OPTIONS:
+      return terms != 0 ? ((CfutTaskOptions *) terms)->run_deadline_usec : -1;
+    case CFUT_TASK_TERMS_QUEUE:
+    default:
+      return -1;
+    }
+}
+
 CfutTaskOptions *
 cfut_task_get_options (CfutTask *self)
 {
   CfutTaskOptions *options = cfut_task_peek_options (self);
   CfutTaskOptions *made;
+  guintptr terms;
 
   if (options != NULL)
     return options;
@@ -53,18 +78,26 @@ cfut_task_get_options (CfutTask *self)
   made = g_slice_new0 (CfutTaskOptions);
   made->task = self;
   made->place.link = &self->entry.link;
-  made->run_deadline_usec = -1;
-  if (atomic_compare_exchange_strong_explicit (&self->options, &options, made, memory_order_acq_rel,
-                                               memory_order_acquire))
-    return made;
+  terms = cfut_task_terms (self);
+  do
+    {
+      options = cfut_task_terms_options (terms);
+      if (options != NULL)
+        {
+          g_slice_free (CfutTaskOptions, made);
+          return options;
+        }
+      made->queue_timer = cfut_task_terms_queue_timer (terms);
+      made->run_deadline_usec = terms_run_deadline (terms);
+    }
+  while (!atomic_compare_exchange_weak_explicit (&self->terms, &terms, (guintptr) made,
+                                                 memory_order_acq_rel, memory_order_acquire));
 
-  g_slice_free (CfutTaskOptions, made);
-  return options;
+  return made;
 }
 
-/* With the task. */
-void
-cfut_task_options_free (CfutTaskOptions *self)
+static void
+options_free (CfutTaskOptions *self)
 {
   CfutTaskRemote *remote = atomic_load_explicit (&self->remote, memory_order_acquire);
 
@@ -74,6 +107,24 @@ cfut_task_options_free (CfutTaskOptions *self)
   g_clear_object (&self->parent);
   g_clear_pointer (&self->room, cfut_room_unref);
   g_slice_free (CfutTaskOptions, self);
+}
+
+/* With the task, where its last reference is dropped. */
+void
+cfut_task_free_terms (CfutTask *self)
+{
+  guintptr terms = cfut_task_terms (self);
+  CfutTaskOptions *options = cfut_task_terms_options (terms);
+  CfutLooseTimer *timer = options != NULL ? options->queue_timer : cfut_task_terms_queue_timer (terms);
+
+  if (timer != NULL)
+    {
+      if (timer->wait_usec < 0)
+        cfut_timer_clear (&timer->timer);
+      cfut_loose_timer_free (timer);
+    }
+  if (options != NULL)
+    options_free (options);
 }
 
 /* Under the cell's lock, or before others have the task. The first look at the time stands for the
@@ -116,10 +167,21 @@ cfut_task_not_started_error (void)
                               _("The task was not started before its deadline"));
 }
 
+/* The task is there until the timer is let go, as its end waits for that. As long as it is pending
+ * somebody has a reference on it, who needs the cell to start or to settle it: so with that locked
+ * we may have one too. */
 static void
 on_queue_deadline (CfutTimer *timer)
 {
-  CfutFuture *future = CFUT_FUTURE (options_from_timer (timer)->task);
+  CfutFuture *future = CFUT_FUTURE (((CfutLooseTimer *) timer)->of);
+  gboolean pending = cfut_cell_state (cfut_cell_lock (&future->cell)) == CFUT_STATE_PENDING;
+
+  if (pending)
+    g_object_ref (future);
+  cfut_cell_unlock (&future->cell);
+  cfut_timer_let_go (timer);
+  if (!pending)
+    return;
 
   cfut_future_reject_pending (future, cfut_task_not_started_error ());
   cfut_future_release (future);
@@ -155,7 +217,8 @@ cfut_task_run_late (GObject *object)
     cfut_future_ask_to_stop (future);
 
   if (!settled || !(cfut_cell_load (&future->cell) & CFUT_CELL_ENTERED) ||
-      !options_arm (self->options, on_stuck, cfut_deadline_from_timeout (STUCK_USEC)))
+      !options_arm (cfut_task_get_options (self), on_stuck,
+                    cfut_deadline_from_timeout (STUCK_USEC)))
     cfut_future_release (future);
 }
 
@@ -202,10 +265,8 @@ cfut_task_enter_room (CfutTask *self,
     options_leave_room (options);
 }
 
-/* On the thread that runs it, before its run is entered. */
-void
-cfut_task_options_start (CfutTaskOptions *self,
-                         CfutPoolRun     *run)
+static void
+options_start (CfutTaskOptions *self)
 {
   CfutTask *task = self->task;
 
@@ -216,22 +277,32 @@ cfut_task_options_start (CfutTaskOptions *self,
       task->entry.pool != NULL && cfut_pool_unplace (task->entry.pool, &self->place))
     g_object_unref (task);
 
-  if (self->has_queue_deadline && cfut_timer_disarm (&self->timer))
-    g_object_unref (self->task);
   options_leave_room (self);
+}
 
-  if (self->run_deadline_usec >= 0)
-    run->deadline_usec = cfut_deadline_from_timeout (self->run_deadline_usec);
+/* On the thread that runs it, before its run is entered. */
+void
+cfut_task_terms_start (CfutTask    *self,
+                       CfutPoolRun *run)
+{
+  guintptr terms = cfut_task_terms (self);
+  CfutTaskOptions *options = cfut_task_terms_options (terms);
+  gint64 run_deadline_usec = terms_run_deadline (terms);
+
+  if (options != NULL)
+    options_start (options);
+  if (run_deadline_usec >= 0)
+    run->deadline_usec = cfut_deadline_from_timeout (run_deadline_usec);
 }
 
 /* After that: a worker watches its deadline; for other threads, each has its own timer. FALSE: the
  * function is not to be called. */
 gboolean
-cfut_task_options_watch (CfutTaskOptions  *self,
-                         gint64            deadline_usec,
-                         GError          **error)
+cfut_task_terms_watch (CfutTask  *self,
+                       gint64     deadline_usec,
+                       GError   **error)
 {
-  if (self->run_deadline_usec == 0)
+  if (terms_run_deadline (cfut_task_terms (self)) == 0)
     {
       g_propagate_error (error, late_error ());
       return FALSE;
@@ -244,10 +315,10 @@ cfut_task_options_watch (CfutTaskOptions  *self,
     }
   else
     {
-      g_object_ref (self->task);
-      if (options_arm (self, on_run_deadline, deadline_usec))
+      g_object_ref (self);
+      if (options_arm (cfut_task_get_options (self), on_run_deadline, deadline_usec))
         return TRUE;
-      g_object_unref (self->task);
+      g_object_unref (self);
     }
 
   g_propagate_error (error, no_timer_error ());
@@ -268,8 +339,6 @@ void
 cfut_task_options_released (CfutTaskOptions *self)
 {
   g_clear_pointer (&self->held_pool, cfut_pool_unref);
-  if (self->has_queue_deadline && cfut_timer_disarm (&self->timer))
-    g_object_unref (self->task);
 }
 
 static void
@@ -320,12 +389,81 @@ options_follow_parent (CfutTaskOptions *self,
     cfut_future_cancel (future);
 }
 
+/* On the submitter's thread. */
+void
+cfut_task_arm_queue_deadline (CfutTask       *self,
+                              CfutLooseTimer *timer)
+{
+  gint64 at_usec = cfut_deadline_from_timeout (timer->wait_usec);
+
+  timer->wait_usec = -1;
+  if (!cfut_timer_arm (&timer->timer, at_usec))
+    cfut_future_reject_pending (CFUT_FUTURE (self), no_timer_error ());
+}
+
+/* FALSE: it needs more than deadlines, or the number is too large. */
+static inline gboolean
+request_is_short (CfutRequest *request)
+{
+  return request->priority == 0 && request->cancellable == NULL && request->group == NULL &&
+         request->run_deadline_usec <= (gint64) (G_MAXSIZE >> (CFUT_TASK_TERMS_SHIFT + 1));
+}
+
+/* Only deadlines: nobody else has it yet. FALSE: it was given options all the same. */
+static gboolean
+task_try_short_terms (CfutTask      *self,
+                      CfutLooseTimer *timer,
+                      gint64         run_deadline_usec)
+{
+  guintptr terms = (guintptr) timer;
+
+  if (cfut_task_terms (self) != 0)
+    return FALSE;
+
+  if (timer != NULL)
+    terms |= run_deadline_usec >= 0 ? CFUT_TASK_TERMS_QUEUE_RUN : CFUT_TASK_TERMS_QUEUE;
+  else
+    terms = (guintptr) run_deadline_usec << CFUT_TASK_TERMS_SHIFT | CFUT_TASK_TERMS_RUN;
+  atomic_store_explicit (&self->terms, terms, memory_order_release);
+
+  return TRUE;
+}
+
+static void
+task_apply_options (CfutTask      *self,
+                    CfutRequest   *request,
+                    CfutLooseTimer *timer)
+{
+  CfutTaskOptions *options = cfut_task_get_options (self);
+
+  options->priority = request->priority;
+  options->run_deadline_usec = request->run_deadline_usec;
+  options->queue_timer = timer;
+  if (request->cancellable != NULL)
+    options_follow_parent (options, request->cancellable);
+}
+
+/* What a task with this request waits for is not armed yet. */
+static CfutLooseTimer *
+queue_timer_new (CfutTask    *self,
+                 CfutRequest *request)
+{
+  CfutLooseTimer *timer = cfut_loose_timer_new ();
+
+  timer->timer.fire = on_queue_deadline;
+  timer->of = self;
+  timer->usec = request->run_deadline_usec;
+  timer->wait_usec = request->queue_deadline_usec;
+  return timer;
+}
+
 gboolean
 cfut_task_apply_request (CfutTask    *self,
-                         CfutRequest *request)
+                         CfutRequest *request,
+                         gboolean     arm)
 {
-  CfutFuture *future = CFUT_FUTURE (self);
-  CfutTaskOptions *options;
+  CfutFuture *future = (CfutFuture *) self;
+  CfutLooseTimer *timer = NULL;
 
   if (request->name != NULL)
     cfut_future_set_name (future, request->name);
@@ -333,30 +471,24 @@ cfut_task_apply_request (CfutTask    *self,
     cfut_group_add (request->group, future);
   cfut_point (CFUT_POINT_SUBMITS, self);
 
+  if (G_UNLIKELY (request->queue_deadline_usec == 0))
+    cfut_future_reject_pending (future, cfut_task_not_started_error ());
+  else if (request->queue_deadline_usec > 0)
+    timer = queue_timer_new (self, request);
+
   /* With a group too: others see the future from here on, and whoever has options is queued with
    * care. */
-  if (request->priority != 0 || request->run_deadline_usec >= 0 ||
-      request->queue_deadline_usec >= 0 || request->cancellable != NULL || request->group != NULL)
+  if (!request_is_short (request) ||
+      ((timer != NULL || request->run_deadline_usec >= 0) &&
+       !task_try_short_terms (self, timer, request->run_deadline_usec)))
     {
-      options = cfut_task_get_options (self);
-      options->priority = request->priority;
-      options->run_deadline_usec = request->run_deadline_usec;
-      if (request->cancellable != NULL)
-        options_follow_parent (options, request->cancellable);
-      if (request->queue_deadline_usec >= 0)
-        {
-          options->has_queue_deadline = TRUE;
-          g_object_ref (self);
-          if (!options_arm (options, on_queue_deadline,
-                            cfut_deadline_from_timeout (request->queue_deadline_usec)))
-            {
-              cfut_future_reject_pending (future, no_timer_error ());
-              g_object_unref (self);
-            }
-        }
+      task_apply_options (self, request, timer);
+      arm = TRUE;
     }
+  if (timer != NULL && arm)
+    cfut_task_arm_queue_deadline (self, timer);
 
-  return !cfut_future_is_settled (future);
+  return !cfut_cell_settled (cfut_cell_load (&future->cell));
 }
 
 /* Under the cell's lock. */

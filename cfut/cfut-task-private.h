@@ -30,12 +30,25 @@ struct _CfutTask {
   CfutTaskFunc func;
   gpointer user_data;
 
-  /* Set once, atomically; what is in it has its own rules */
-  _Atomic (CfutTaskOptions *) options;
+  /* What it was submitted with, by CfutTaskTerms; 0: nothing. Atomic: set once by who submits, and
+   * once by who makes options of that, which stay */
+  _Atomic guintptr terms;
 
   /* With user_data; no worker looks at it */
   GDestroyNotify destroy;
 };
+
+/* The low bits of a task's terms: most that have a deadline have nothing else, and pay for nothing
+ * else. */
+typedef enum {
+  CFUT_TASK_TERMS_OPTIONS,      /* the address of a CfutTaskOptions */
+  CFUT_TASK_TERMS_RUN,          /* a run deadline, in the other bits */
+  CFUT_TASK_TERMS_QUEUE,        /* a queue deadline: the address of its timer ... */
+  CFUT_TASK_TERMS_QUEUE_RUN,    /* ... which has a run deadline too, as usec */
+  CFUT_TASK_TERMS_MASK = 3
+} CfutTaskTerms;
+
+#define CFUT_TASK_TERMS_SHIFT 2
 
 /* A function of the library's that calls a user's: the one that reports are to name, or what else
  * they are to call it if it has no name. */
@@ -83,12 +96,12 @@ struct _CfutTaskOptions {
   gint64 made_usec;
   CfutPool *held_pool;        /* (nullable): as long as it may have been set aside there */
 
-  /* Armed: owns a reference on the task */
+  /* Of the run, on threads that are no pool's workers. Armed: owns a reference on the task */
   CfutTimer timer;
 
   /* Immutable once submitted */
-  gint64 run_deadline_usec;   /* negative: none */
-  gboolean has_queue_deadline;
+  gint64 run_deadline_usec;     /* negative: none */
+  CfutLooseTimer *queue_timer;  /* (nullable): see on_queue_deadline */
   GCancellable *parent;       /* (nullable) */
   gulong parent_handler;
   CfutNode parent_node;
@@ -117,10 +130,39 @@ cfut_task_from_entry (CfutPoolEntry *entry)
   return (CfutTask *) ((char *) entry - G_STRUCT_OFFSET (CfutTask, entry));
 }
 
+static inline guintptr
+cfut_task_terms (CfutTask *self)
+{
+  return atomic_load_explicit (&self->terms, memory_order_acquire);
+}
+
+static inline CfutTaskOptions *
+cfut_task_terms_options (guintptr terms)
+{
+  return (terms & CFUT_TASK_TERMS_MASK) == CFUT_TASK_TERMS_OPTIONS ? (CfutTaskOptions *) terms
+                                                                   : NULL;
+}
+
+/* Whether there is anything to be done about them when it starts. */
+static inline gboolean
+cfut_task_terms_hold_in_run (guintptr terms)
+{
+  return terms != 0 && (terms & CFUT_TASK_TERMS_MASK) != CFUT_TASK_TERMS_QUEUE;
+}
+
+static inline CfutLooseTimer *
+cfut_task_terms_queue_timer (guintptr terms)
+{
+  return (terms & CFUT_TASK_TERMS_QUEUE) != 0
+           ? (CfutLooseTimer *) (terms & ~(guintptr) CFUT_TASK_TERMS_MASK)
+           : NULL;
+}
+
+/* (nullable): what has only a deadline has none. */
 static inline CfutTaskOptions *
 cfut_task_peek_options (CfutTask *self)
 {
-  return atomic_load_explicit (&self->options, memory_order_acquire);
+  return cfut_task_terms_options (cfut_task_terms (self));
 }
 
 CfutTask *cfut_task_new (CfutTaskFunc    func,
@@ -136,18 +178,23 @@ gboolean  cfut_task_run_here (CfutFuture *future);
 gboolean  cfut_task_is_of_this_pool (CfutFuture *future);
 
 CfutTaskOptions *cfut_task_get_options     (CfutTask        *self);
-void             cfut_task_options_free    (CfutTaskOptions *self);
+void             cfut_task_free_terms      (CfutTask        *self);
 gint64           cfut_task_options_key     (CfutTaskOptions *self);
-/* What a request says that holds for a task of any executor. FALSE: it is settled by that. */
+/* What a request says that holds for a task of any executor. Without @arm a queue deadline may be
+ * left to who queues the task. FALSE: it is settled by that. */
 gboolean         cfut_task_apply_request   (CfutTask        *self,
-                                            CfutRequest     *request);
+                                            CfutRequest     *request,
+                                            gboolean         arm);
+void             cfut_task_arm_queue_deadline (CfutTask       *self,
+                                               CfutLooseTimer *timer);
 /* It has entered; it leaves when it is started, or settled before. */
 void             cfut_task_enter_room      (CfutTask        *self,
                                             CfutRoom        *room,
                                             guint64          size);
-void             cfut_task_options_start   (CfutTaskOptions *self,
+/* Around a run of a task that has terms. */
+void             cfut_task_terms_start     (CfutTask        *self,
                                             CfutPoolRun     *run);
-gboolean         cfut_task_options_watch   (CfutTaskOptions *self,
+gboolean         cfut_task_terms_watch     (CfutTask        *self,
                                             gint64           deadline_usec,
                                             GError         **error);
 GError          *cfut_task_not_started_error (void);

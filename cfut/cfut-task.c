@@ -139,12 +139,11 @@ static void
 cfut_task_finalize (GObject *object)
 {
   CfutTask *self = (CfutTask *) object;
-  CfutTaskOptions *options = self->options;
+
+  if (self->terms != 0)
+    cfut_task_free_terms (self);
 
   G_OBJECT_CLASS (cfut_task_parent_class)->finalize (object);
-
-  if (options != NULL)
-    cfut_task_options_free (options);
 }
 
 static gpointer
@@ -198,24 +197,23 @@ task_run_begun (CfutTask *self)
   CfutFuture *future = &self->parent_instance;
   CfutOwner *outer_owner = thread->running_owner;
   gpointer outer_task = thread->running_task;
-  CfutTaskOptions *options;
   CfutPoolRun run;
   GError *error = NULL;
   gboolean success = TRUE;
   gint64 deadline_usec;
+  CfutTaskOptions *options;
   gint64 mark;
 
   run.deadline_usec = 0;
-  options = cfut_task_peek_options (self);
-  if (G_UNLIKELY (options != NULL))
-    cfut_task_options_start (options, &run);
+  if (G_UNLIKELY (cfut_task_terms_hold_in_run (cfut_task_terms (self))))
+    cfut_task_terms_start (self, &run);
   deadline_usec = run.deadline_usec;
 
   cfut_point (CFUT_POINT_STARTED, self);
   atomic_store_explicit (&future->cell.tag, thread->worker_name, memory_order_relaxed);
   cfut_pool_enter_run (&run, (GObject *) self);
   if (G_UNLIKELY (deadline_usec != 0))
-    success = cfut_task_options_watch (options, deadline_usec, &error);
+    success = cfut_task_terms_watch (self, deadline_usec, &error);
   cfut_future_started (future);
   thread->running_task = self;
   thread->running_owner = future->owner;
@@ -230,6 +228,7 @@ task_run_begun (CfutTask *self)
   thread->running_task = outer_task;
   cfut_pool_leave_run (&run);
 
+  options = cfut_task_peek_options (self);
   if (G_UNLIKELY (options != NULL))
     cfut_task_options_ended (options);
   cfut_future_finish_run (future, success, error);

@@ -213,6 +213,27 @@ refusal_error (CfutThreadExecutor *self)
   return error;
 }
 
+/* Nobody else has it, but for the timers where a queue deadline is armed. FALSE: that has settled
+ * it. */
+static inline gboolean
+flag_as_queued (CfutTask       *task,
+                CfutLooseTimer *timer)
+{
+  CfutCell *cell = &((CfutFuture *) task)->cell;
+  guint pending = CFUT_STATE_PENDING;
+
+  if (G_LIKELY (timer == NULL) || G_LIKELY (timer->wait_usec >= 0))
+    {
+      atomic_store_explicit (&cell->word, CFUT_STATE_PENDING | CFUT_CELL_QUEUED,
+                             memory_order_relaxed);
+      return TRUE;
+    }
+
+  return atomic_compare_exchange_strong_explicit (&cell->word, &pending,
+                                                  CFUT_STATE_PENDING | CFUT_CELL_QUEUED,
+                                                  memory_order_relaxed, memory_order_relaxed);
+}
+
 /* With a request: others may have it by now, and settle it at any time, or give it another
  * priority: so it comes to its place in the step that flags it. */
 static gboolean
@@ -254,22 +275,25 @@ thread_executor_enqueue (CfutExecutor *executor,
 {
   CfutThreadExecutor *self = (CfutThreadExecutor *) executor;
   CfutFuture *future = (CfutFuture *) task;
-  CfutTaskOptions *options = cfut_task_peek_options (task);
+  guintptr terms = cfut_task_terms (task);
+  CfutLooseTimer *timer = cfut_task_terms_queue_timer (terms);
+  gboolean to_arm = G_UNLIKELY (timer != NULL) && timer->wait_usec >= 0;
   gboolean queued;
   gboolean taken;
 
   task->entry.pool = self->pool;
-  if (G_UNLIKELY (options != NULL || future->cell.nodes != NULL))
-    {
-      taken = enqueue_with_options (self, task, cfut_task_get_options (task), &queued);
-    }
+  if (G_UNLIKELY (cfut_task_terms_options (terms) != NULL || future->cell.nodes != NULL ||
+                  !flag_as_queued (task, timer)))
+    taken = enqueue_with_options (self, task, cfut_task_get_options (task), &queued);
   else
-    {
-      atomic_store_explicit (&future->cell.word, CFUT_STATE_PENDING | CFUT_CELL_QUEUED,
-                             memory_order_relaxed);
-      taken = cfut_pool_push (self->pool, &task->entry.link, &queued);
-    }
+    taken = cfut_pool_push (self->pool, &task->entry.link, &queued);
 
+  /* After that, as it costs less there; its submitter has a reference still. */
+  if (to_arm)
+    {
+      cfut_point (CFUT_POINT_ARMS, task);
+      cfut_task_arm_queue_deadline (task, timer);
+    }
   if (G_LIKELY (taken))
     return;
 
@@ -354,6 +378,7 @@ thread_executor_get_gate (CfutExecutor *executor,
 
 static const CfutExecutorEngine thread_engine = {
   .enqueue = thread_executor_enqueue,
+  .arms_deadlines = TRUE,
   .post = thread_executor_post,
   .stop = thread_executor_stop,
   .dup_running = thread_executor_dup_running,

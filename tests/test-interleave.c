@@ -151,7 +151,7 @@ pass_timers (void)
   test_gate_init (&gate);
   blocker = cfut_executor_submit (executor, test_task_pass, &gate, NULL);
   test_gate_wait_arrived (&gate, 1);
-  cfut_request_set_queue_deadline_usec (request, 0);
+  cfut_request_set_queue_deadline_usec (request, 1);
   future = cfut_executor_submit_full (executor, request, test_task_nothing, NULL, NULL);
   test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
   test_gate_open (&gate);
@@ -217,32 +217,44 @@ test_interleave_deadline_while_taken (void)
   test_stop_clear (&worker);
 }
 
-/* 6. It is cancelled, and everybody lets go of it, while its deadline is about to fire: that keeps
- * it until then, and drops one reference. */
+static gpointer
+drop_future (gpointer future)
+{
+  g_object_unref (future);
+  return NULL;
+}
+
+/* 6. It is cancelled, and everybody lets go of it, while its deadline is about to fire: its end
+ * waits for that, which leaves it alone then. */
 static void
-test_interleave_cancelled_before_its_deadline_fires (void)
+test_interleave_gone_before_its_deadline_fires (void)
 {
   g_autoptr (CfutRequest) request = request_with_queue_deadline ();
   g_autoptr (CfutFuture) behind = NULL;
-  TestStop fires;
+  TestStop fires, waits;
+  GThread *thread;
+  gpointer timer;
   Queued self;
 
   test_stop_at (&fires, CFUT_POINT_TIMER_FIRES, NULL);
   queued_init (&self, request, FALSE);
-  test_stop_wait (&fires);
+  timer = test_stop_wait (&fires);
 
   g_assert_true (cfut_future_cancel (self.future));
-  g_clear_object (&self.future);
   behind = cfut_executor_submit (self.executor, test_task_nothing, NULL, NULL);
   test_gate_open (&self.gate);
   test_assert_settles (behind, CFUT_STATE_RESOLVED);
   test_iterate_until (NULL, g_atomic_int_get (&self.n_destroyed) == 1);
   test_iterate_ready (NULL);
-  g_assert_cmpint (g_atomic_int_get (&self.n_gone), ==, 0);
 
+  test_count_at (&waits, CFUT_POINT_TIMER_WAITS, timer);
+  thread = g_thread_new ("dropper", drop_future, g_steal_pointer (&self.future));
+  test_poll_until (test_stop_arrived (&waits));
   test_stop_go (&fires);
+  g_thread_join (thread);
   queued_end (&self, 0);
   test_stop_clear (&fires);
+  test_stop_clear (&waits);
 }
 
 /* 6. It gets a priority while a worker has it in its hands: it is run once, from one of its two
@@ -379,7 +391,8 @@ submission_end (Submission *self,
   g_assert_cmpuint (cfut_executor_get_n_pending (self->executor), ==, 0);
   g_assert_cmpint (self->n_ran, ==, state == CFUT_STATE_RESOLVED);
 
-  cfut_group_remove (group, self->future);
+  if (group != NULL)
+    cfut_group_remove (group, self->future);
   g_clear_object (&self->future);
   test_iterate_until (NULL, g_atomic_int_get (&self->n_gone) == 1);
   g_assert_cmpint (g_atomic_int_get (&self->n_destroyed), ==, 1);
@@ -492,6 +505,31 @@ test_interleave_pause_while_submitting (void)
     }
 }
 
+/* 6. It has run to its end before its deadline is armed, which has passed by then: nothing comes of
+ * that. */
+static void
+test_interleave_armed_after_it_has_run (void)
+{
+  Submission self;
+  TestStop arms;
+  GThread *thread;
+  CfutFuture *future;
+
+  submission_init (&self, NULL, 0);
+  cfut_request_set_queue_deadline_usec (self.request, 1);
+  test_stop_at (&arms, CFUT_POINT_ARMS, NULL);
+  thread = g_thread_new ("submitter", submission_submit, &self);
+  future = test_stop_wait (&arms);
+  test_watch_gone (future, &self.n_gone);
+  test_gate_open (&self.gate);
+  test_assert_settles (future, CFUT_STATE_RESOLVED);
+  test_stop_go (&arms);
+  g_thread_join (thread);
+  pass_timers ();
+  submission_end (&self, NULL, CFUT_STATE_RESOLVED);
+  test_stop_clear (&arms);
+}
+
 /* --- a task that runs --- */
 
 static gboolean
@@ -601,11 +639,12 @@ main (int   argc,
   test_stops_begin ();
 
 #define add(name, func) g_test_add_func ("/cfut/interleave/" name, test_interleave_##func)
-  add ("06-cancelled-before-its-deadline-fires", cancelled_before_its_deadline_fires);
+  add ("06-armed-after-it-has-run", armed_after_it_has_run);
   add ("06-cancelled-while-taken", cancelled_while_taken);
   add ("06-claim-while-cancelled", claim_while_cancelled);
   add ("06-deadline-while-taken", deadline_while_taken);
   add ("06-emptied-while-taken", emptied_while_taken);
+  add ("06-gone-before-its-deadline-fires", gone_before_its_deadline_fires);
   add ("06-group-cancelled-while-submitting", group_cancelled_while_submitting);
   add ("06-pause-while-submitting", pause_while_submitting);
   add ("06-priority-and-cancel-while-taken", priority_and_cancel_while_taken);

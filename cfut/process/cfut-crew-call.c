@@ -271,13 +271,12 @@ cfut_crew_call_end (CfutCrewCall *self,
 void
 cfut_crew_call_entered (CfutCrewCall *self)
 {
-  CfutTaskOptions *options = cfut_task_peek_options (self->task);
   CfutFuture *future = CFUT_FUTURE (self->task);
   CfutPoolRun run = { .deadline_usec = 0 };
   GError *error = NULL;
 
-  cfut_task_options_start (options, &run);
-  if (run.deadline_usec != 0 && !cfut_task_options_watch (options, run.deadline_usec, &error))
+  cfut_task_terms_start (self->task, &run);
+  if (run.deadline_usec != 0 && !cfut_task_terms_watch (self->task, run.deadline_usec, &error))
     cfut_future_settle (future, CFUT_STATE_REJECTED, NULL, error);
 }
 
