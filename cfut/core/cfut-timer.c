@@ -28,6 +28,9 @@
  * fires. */
 
 #include <stdatomic.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "core/cfut-lock-private.h"
 #include "core/cfut-point-private.h"
@@ -106,11 +109,21 @@ sleep_locked (void)
   wake_usec = G_MININT64;
 }
 
+/* The system lets a thread sleep for 50 us longer if it does not care, to wake several at once. */
+static void
+sleep_exactly (void)
+{
+#ifdef PR_SET_TIMERSLACK
+  prctl (PR_SET_TIMERSLACK, 1, 0, 0, 0);
+#endif
+}
+
 static gpointer
 timers_main (gpointer data)
 {
   gint64 now_usec = G_MININT64;
 
+  sleep_exactly ();
   lock_wheel ();
   for (;;)
     {

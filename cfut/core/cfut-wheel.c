@@ -5,7 +5,7 @@
 /* A hierarchical timer wheel: adding, removing and finding what is next cost the same however many
  * there are.
  *
- * Time is cut into ticks of 256 us. A timer's tick is the first that does not begin before its
+ * Time is cut into ticks of 32 us. A timer's tick is the first that does not begin before its
  * time. Level 0 has a slot for each of 64 ticks, level 1 for each 64 of these, and so on; ten
  * levels hold all times there are. The level of a timer is that of the highest digit, to the base
  * of 64, in which its tick differs from the wheel's. So the lowest level that has anything has what
