@@ -367,7 +367,9 @@ cfut_executor_wait_ready_async (CfutExecutor        *self,
  *
  * Ends [method@Cfut.Executor.wait_ready_async].
  *
- * Returns: %FALSE if the wait ended first
+ * Errors: those of [method@Cfut.Executor.wait_ready].
+ *
+ * Returns: %TRUE if there is room; %FALSE if the wait ended first
  *
  * Since: 1.0
  */

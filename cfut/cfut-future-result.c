@@ -179,8 +179,9 @@ cfut_future_wait_async (CfutFuture          *self,
  *
  * Ends [method@Cfut.Future.wait_async].
  *
- * Returns: %TRUE if the future has settled; %FALSE if the wait ended first, with
- *   %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED
+ * Errors: %G_IO_ERROR_TIMED_OUT and %G_IO_ERROR_CANCELLED.
+ *
+ * Returns: %TRUE if the future has settled, however it did; %FALSE if the wait ended first
  *
  * Since: 1.0
  */

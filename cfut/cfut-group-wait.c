@@ -521,8 +521,9 @@ cfut_group_wait_async (CfutGroup           *self,
  *
  * Ends [method@Cfut.Group.wait_async].
  *
- * Returns: %TRUE if it is so; %FALSE if the wait ended first, with %G_IO_ERROR_TIMED_OUT or
- *   %G_IO_ERROR_CANCELLED
+ * Errors: %G_IO_ERROR_TIMED_OUT and %G_IO_ERROR_CANCELLED.
+ *
+ * Returns: %TRUE if it is so; %FALSE if the wait ended first
  *
  * Since: 1.0
  */

@@ -215,7 +215,7 @@ cfut_work_new (CfutWorkLog *log,
  * cfut_work_ref:
  * @self: a work
  *
- * Takes a reference.
+ * Takes a reference. May be called on any thread.
  *
  * Returns: (transfer full): @self
  *
@@ -259,7 +259,8 @@ cfut_work_unref (CfutWork *self)
  * cfut_work_get_future:
  * @self: a work
  *
- * Returns the future of this submission, for example to ask whether it was cancelled.
+ * Returns the future of this submission, for example to ask whether it was cancelled. May be called on
+ * any thread.
  *
  * Returns: (transfer none): the future
  *

@@ -645,9 +645,10 @@ cfut_process_executor_get_n_workers (CfutProcessExecutor *self)
  * cfut_process_executor_dup_worker_argv: (get-property worker-argv)
  * @self: a process executor
  *
- * Tells the worker's command line.
+ * Tells the worker's command line. May be called on any thread.
  *
- * Returns: (transfer full) (nullable) (array zero-terminated=1): the words, or %NULL
+ * Returns: (transfer full) (nullable) (array zero-terminated=1): the words; %NULL where there are no
+ *   workers, and only commands are run
  *
  * Since: 1.0
  */

@@ -363,7 +363,7 @@ cfut_worker_new (void)
  * @user_data: data for @func
  * @destroy: (nullable): frees @user_data; called on the main context of this call
  *
- * Adds a function to the worker's table, like [method@Cfut.Functions.add].
+ * Adds a function to the worker's table, like [method@Cfut.Functions.add]. May be called on any thread.
  *
  * Returns: whether it was added
  *
@@ -423,7 +423,7 @@ cfut_worker_get_functions (CfutWorker *self)
  * @functions: a table
  *
  * Gives the worker a table of functions, which executors may have too. To be called once, before
- * [method@Cfut.Worker.register] and [method@Cfut.Worker.get_functions].
+ * [method@Cfut.Worker.register] and [method@Cfut.Worker.get_functions], on any thread.
  *
  * Since: 1.0
  */
