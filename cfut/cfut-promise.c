@@ -464,6 +464,36 @@ cfut_promise_reject (CfutPromise  *self,
 }
 
 /**
+ * cfut_promise_reject_literal:
+ * @self: a promise
+ * @domain: the error's domain
+ * @code: the error's code
+ * @message: the error's message, in UTF-8
+ *
+ * Settles the future with an error, like [method@Cfut.Promise.reject]: for languages that cannot
+ * hand over a [type@GLib.Error].
+ *
+ * Returns: %TRUE if this settled it, %FALSE if it had settled before
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_promise_reject_literal (CfutPromise *self,
+                             GQuark       domain,
+                             int          code,
+                             const char  *message)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_return_val_if_fail (CFUT_IS_PROMISE (self), FALSE);
+  g_return_val_if_fail (domain != 0, FALSE);
+  g_return_val_if_fail (message != NULL, FALSE);
+
+  error = g_error_new_literal (domain, code, message);
+  return cfut_promise_reject (self, error);
+}
+
+/**
  * cfut_promise_set_running:
  * @self: a promise
  *

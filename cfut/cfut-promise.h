@@ -53,6 +53,11 @@ CFUT_AVAILABLE_IN_1_0
 gboolean cfut_promise_reject (CfutPromise  *self,
                               const GError *error);
 CFUT_AVAILABLE_IN_1_0
+gboolean cfut_promise_reject_literal (CfutPromise *self,
+                                      GQuark       domain,
+                                      int          code,
+                                      const char  *message);
+CFUT_AVAILABLE_IN_1_0
 gboolean cfut_promise_set_running (CfutPromise *self);
 CFUT_AVAILABLE_IN_1_0
 void cfut_promise_set_progress (CfutPromise *self,

@@ -259,6 +259,24 @@ wait_without_limit (gpointer data)
   return NULL;
 }
 
+/* The parts of an error do what the error does, cancellation among it. */
+static void
+test_promise_reject_literal (void)
+{
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+  g_autoptr (CfutPromise) asked = cfut_promise_new ();
+
+  g_assert_true (cfut_promise_reject_literal (promise, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "not there"));
+  g_assert_false (cfut_promise_reject_literal (promise, G_IO_ERROR, G_IO_ERROR_EXISTS, "there"));
+  test_assert_fails (cfut_promise_get_future (promise), CFUT_STATE_REJECTED, G_IO_ERROR,
+                     G_IO_ERROR_NOT_FOUND);
+
+  g_assert_true (cfut_promise_set_running (asked));
+  g_assert_false (cfut_future_cancel (cfut_promise_get_future (asked)));
+  g_assert_true (cfut_promise_reject_literal (asked, G_IO_ERROR, G_IO_ERROR_CANCELLED, "as asked"));
+  g_assert_cmpint (cfut_future_get_state (cfut_promise_get_future (asked)), ==, CFUT_STATE_CANCELLED);
+}
+
 /* Guarantee 1: a promise that is dropped rejects with ABANDONED, and whoever waits returns. */
 static void
 test_promise_dropped_is_abandoned (void)
@@ -705,6 +723,7 @@ main (int   argc,
   add ("1-resolves-with-any-gvalue", resolves_with_any_gvalue);
   add ("1-settles-once", settles_once);
   add ("1-reject-keeps-the-error", reject_keeps_the_error);
+  add ("1-reject-literal", reject_literal);
   add ("1-dropped-is-abandoned", dropped_is_abandoned);
   add ("1-dropped-while-running-is-abandoned", dropped_while_running_is_abandoned);
   add ("2-dropped-on-another-thread", dropped_on_another_thread);
