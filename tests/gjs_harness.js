@@ -46,7 +46,7 @@ export function runLoopUntil(condition) {
 export const GJS = GLib.file_read_link('/proc/self/exe');
 
 // Runs a program, given as its text, and gives [exit status, or minus a signal; stdout; stderr].
-export function runProgram(text) {
+export function runProgram(text, ...args) {
     const [file, stream] = Gio.File.new_tmp('cfut-XXXXXX.js');
     stream.close(null);
     file.replace_contents(text, null, false, Gio.FileCreateFlags.NONE, null);
@@ -55,7 +55,7 @@ export function runProgram(text) {
         flags: Gio.SubprocessFlags.STDOUT_PIPE | Gio.SubprocessFlags.STDERR_PIPE,
     });
     launcher.setenv('G_DEBUG', '', true);
-    const process = launcher.spawnv([GJS, '-m', file.get_path()]);
+    const process = launcher.spawnv([GJS, '-m', file.get_path(), ...args]);
     const guard = GLib.timeout_add_seconds(GLib.PRIORITY_DEFAULT, PATIENCE_SECONDS, () => {
         process.force_exit();
         return GLib.SOURCE_CONTINUE;

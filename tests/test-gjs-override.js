@@ -372,6 +372,21 @@ const tests = {
             check(log.includes(`in ${where}`), `no word of ${where}: ${log}`);
     },
 
+    'a program is its own worker'() {
+        const [status, output, log] = runProgram(`
+            import Cfut from 'gi://Cfut?version=1';
+            import System from 'system';
+            if (Cfut.Worker.requested()) {
+                const worker = new Cfut.Worker();
+                worker.register('arguments', () => ARGV.length);
+                System.exit(worker.run());
+            }
+            const pool = Cfut.ProcessExecutor.new_self(1);
+            print(ARGV.length, await pool.call('arguments'));
+        `, 'one', 'two');
+        check(status === 0 && output === '2 0\n', `${status} ${output} ${log}`);
+    },
+
     async 'a worker with a syntax error is told'() {
         const [file, stream] = Gio.File.new_tmp('cfut-XXXXXX.js');
         stream.close(null);

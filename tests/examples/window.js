@@ -4,7 +4,6 @@
 // A window with a progress bar and a button that cancels. The work is JavaScript too, in other processes.
 
 import Cfut from 'gi://Cfut?version=1';
-import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import Gtk from 'gi://Gtk?version=4.0';
 import System from 'system';
@@ -19,8 +18,7 @@ if (Cfut.Worker.requested()) {
 }
 
 const N_PARTS = Number(ARGV[0] ?? 200);
-const [script] = GLib.filename_from_uri(import.meta.url);
-const pool = new Cfut.ProcessExecutor({worker_argv: ['gjs', '-m', script], max_workers: 2});
+const pool = Cfut.ProcessExecutor.new_self(2);
 
 function onActivate(application) {
     const bar = new Gtk.ProgressBar({show_text: true});

@@ -5,7 +5,6 @@
 // are ordinary values, and what it throws is thrown where it was called.
 
 import Cfut from 'gi://Cfut?version=1';
-import GLib from 'gi://GLib';
 import System from 'system';
 
 // Takes a while: nobody would want to do that in a program with windows.
@@ -35,8 +34,7 @@ if (Cfut.Worker.requested()) {
     System.exit(worker.run());
 }
 
-const [script] = GLib.filename_from_uri(import.meta.url);
-const pool = new Cfut.ProcessExecutor({worker_argv: ['gjs', '-m', script]});
+const pool = Cfut.ProcessExecutor.new_self(0);
 
 print(`7 / 2 = ${await pool.call('divide', 7, 2)}`);
 try {

@@ -401,6 +401,14 @@ function overrideProcessExecutor() {
         return run.call(this, toObject(Cfut.Request, request), toObject(Cfut.Command, command), argv,
             toBytes(stdin));
     };
+
+    // This program is the interpreter and a script: what was given to that is left out.
+    Cfut.ProcessExecutor.new_self = function (max_workers = 0) {
+        const [, line] = GLib.file_get_contents('/proc/self/cmdline');
+        const argv = new TextDecoder().decode(line).split('\0').slice(0, -1);
+        const worker_argv = argv.slice(0, argv.length - System.programArgs.length);
+        return new Cfut.ProcessExecutor({worker_argv, max_workers});
+    };
 }
 
 // --- workers ---
@@ -479,6 +487,7 @@ function overrideWorker() {
     Cfut.Worker.prototype.set_functions = function (functions) {
         setFunctions.call(this, claim(functions, 'a worker'));
     };
+    // As in C: func(task, args) with a variant, which sets its result and returns whether it succeeded.
     Cfut.Functions.prototype.add = function (name, func) {
         claim(this, 'a worker');
         return add.call(this, name, func);
