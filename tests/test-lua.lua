@@ -156,6 +156,7 @@ local tests = {
     end
     check_refused(Cfut.Functions.add, Cfut.Functions(), 'x', never)
     check_refused(Cfut.Worker.register, Cfut.Worker(), 'x', never)
+    check(not pcall(Cfut.Future.from_async, nil, never, never))
     for _, flags in ipairs { 'DIRECT', { 'DIRECT' }, Cfut.CallbackFlags.DIRECT } do
       check_refused(resolved(1).add_done_callback, resolved(1), flags, never)
     end

@@ -160,6 +160,7 @@ test 'functions for other threads are refused' => sub {
 
   check_like (error_of (sub { $executor->$_ ($never) }), qr/another thread/)
     for qw(submit submit_full post register map map_array map_model map_range set_initializer);
+  check_like (error_of (sub { Cfut::Future::from_async (undef, $never, $never, undef) }), qr/Promise/);
   check_like (error_of (sub { Cfut::Functions->new->add ('x', $never) }), qr/by its name/);
   check_like (error_of (sub { Cfut::Worker->new->register ('x', $never) }), qr/by its name/);
   check_like (error_of (sub { resolved (1)->add_done_callback ($_, $never) }), qr/another thread/)

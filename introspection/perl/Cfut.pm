@@ -42,6 +42,10 @@ sub import {
   _refuse ('Functions::add', $BY_NAME);
   _refuse ('Worker::register', $BY_NAME);
 
+  _replace ('Future::from_async', sub {
+    Carp::croak ('Cfut::Future::from_async: use a Cfut::Promise, which a callback settles');
+  });
+
   _wrap ($_, \&_warn_of)
     for qw(Future::add_done_callback Future::wait_async Group::wait_async Group::next_async Map::next_async
            Executor::shutdown_async Executor::wait_ready_async Command::set_line_func);

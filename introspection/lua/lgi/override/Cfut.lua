@@ -31,6 +31,10 @@ refuse('Worker', 'register', 'a Lua function cannot be called by its name')
 
 local future = Cfut.Future._method
 
+function future.from_async()
+  error('Cfut.Future.from_async: use a Cfut.Promise, which a callback or a coroutine settles', 2)
+end
+
 -- Flags have several forms: what is not one of the default's is taken for DIRECT.
 local DEFAULT_FLAGS = { [0] = true, DEFAULT = true }
 local add_done_callback = future.add_done_callback
