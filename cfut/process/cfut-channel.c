@@ -325,6 +325,9 @@ cfut_channel_start (CfutChannel             *self,
   source = g_source_new (&channel_source_funcs, sizeof (ChannelSource));
   ((ChannelSource *) source)->channel = cfut_channel_ref (self);
   g_source_set_static_name (source, "[cfut] channel");
+  /* It never runs within itself; but one that may is not taken out of the loop while it is
+   * dispatched, which would wake the loop each time. */
+  g_source_set_can_recurse (source, TRUE);
   self->in_tag = g_source_add_unix_fd (source, self->read_fd, G_IO_IN);
 
   cfut_lock (&self->lock, CFUT_LOCK_CHANNEL);
