@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 
 import bench_rows
 
-OURS = ("cfut", "glib")
+OURS = ("cfut", "glib", "process")
 TIMEOUT = 300
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -41,6 +41,7 @@ class Programs:
         return {
             "cfut": [path, *serve, *ours],
             "glib": [path, *serve, *ours],
+            "process": [path, *ours],
             "tbb": [path, series.case, *numbers],
             "qt": [path, series.case, *numbers],
             "java": ["java", "-cp", self.folder, "Bench", series.case, *numbers],
@@ -48,9 +49,13 @@ class Programs:
             "xargs": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "xargs", *numbers],
             "parallel": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "parallel",
                          *numbers],
+            **{f"python-{case}": ["/usr/bin/python3", os.path.join(HERE, "bench-process.py"), case,
+                                  *numbers] for case in ("calls", "bytes", "cold")},
         }[series.program]
 
     def has(self, program):
+        if program.startswith("python"):
+            program = "python"
         files = {"java": os.path.join(self.folder, "Bench.class"), "python": "/usr/bin/python3",
                  "xargs": "/usr/bin/xargs", "parallel": "/usr/bin/parallel"}
         return os.path.exists(files.get(program, os.path.join(self.folder, f"bench-{program}")))

@@ -14,6 +14,8 @@
 import os
 from dataclasses import dataclass, field
 
+from process_rows import process_batches
+
 WORKERS = min(32, (os.cpu_count() or 1) + 4)
 WINDOW = 1000
 
@@ -219,6 +221,7 @@ def batches():
             Target("commands", "xargs", 1.0),
             Target("commands", "GNU parallel", 0.5),
         ], rounds=9),
+        *process_batches(Series, Target, Batch),
         Batch("idle", "idle executor, from 1 s after its last task: wake-ups in 5 s", [
             Series("idle", "cfut", "idle", 5),
         ], [Target("idle", None, 0, value="times", kind="value", unit="times")], rounds=1),
