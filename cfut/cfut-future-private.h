@@ -91,6 +91,9 @@ struct _CfutFutureClass {
   void (*resumed) (CfutFuture *self);
   /* Asked to stop. Outside of locks; (nullable). */
   void (*asked_to_stop) (CfutFuture *self);
+  /* PENDING: whether it runs nevertheless, elsewhere, as who runs it has not said so yet.
+   * (nullable) */
+  gboolean (*has_begun) (CfutFuture *self);
   /* (nullable): what it runs, to be named in reports, never to be called. */
   gpointer (*get_function) (CfutFuture *self);
   /* Of a future that waits for others: cancelled, it stops waiting, and moves references on what is
@@ -116,6 +119,15 @@ static inline CfutFutureExtra *
 cfut_future_peek_extra (CfutFuture *self)
 {
   return atomic_load_explicit (&self->extra, memory_order_acquire);
+}
+
+/* Of one that is PENDING by its word. */
+static inline gboolean
+cfut_future_has_begun (CfutFuture *self)
+{
+  CfutFutureClass *klass = (CfutFutureClass *) ((GTypeInstance *) self)->g_class;
+
+  return klass->has_begun != NULL && klass->has_begun (self);
 }
 
 /* Its error will not be reported as one that nobody looked at. */
@@ -203,6 +215,8 @@ void        cfut_future_finish_run       (CfutFuture       *self,
                                           gboolean          success,
                                           GError           *error);
 gboolean    cfut_future_start            (CfutFuture       *self);
+/* The same of what has run already, and is about to settle: nobody is told. */
+gboolean    cfut_future_pass_run         (CfutFuture       *self);
 /* Unless one of some flags is set; sets others. Nobody is told: see cfut_future_started. */
 static inline gboolean
 cfut_future_begin_run (CfutFuture *self,

@@ -227,13 +227,22 @@ cfut_future_cancel_pending (CfutFuture *self)
 
 /* PENDING to RUNNING. FALSE: it has settled. */
 gboolean
-cfut_future_start (CfutFuture *self)
+cfut_future_pass_run (CfutFuture *self)
 {
   if (!cfut_cell_start (&self->cell, 0, 0))
     return FALSE;
 
   if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
     cfut_future_debug_started (self);
+  return TRUE;
+}
+
+gboolean
+cfut_future_start (CfutFuture *self)
+{
+  if (!cfut_future_pass_run (self))
+    return FALSE;
+
   cfut_future_changed (self);
   return TRUE;
 }
@@ -420,10 +429,13 @@ future_cancel (CfutFuture *self)
   GCancellable *cancellable = NULL;
   CfutPaused *paused;
   gpointer data;
+  gboolean begun;
   guint word;
 
+  begun = cfut_cell_state (cfut_cell_load (&self->cell)) == CFUT_STATE_PENDING &&
+          cfut_future_has_begun (self);
   word = cfut_cell_lock (&self->cell);
-  if (cfut_cell_state (word) != CFUT_STATE_PENDING)
+  if (begun || cfut_cell_state (word) != CFUT_STATE_PENDING)
     {
       if (cfut_cell_settled (word))
         cfut_cell_unlock (&self->cell);

@@ -340,9 +340,15 @@ cfut_future_init (CfutFuture *self)
 CfutState
 cfut_future_get_state (CfutFuture *self)
 {
+  CfutState state;
+
   g_return_val_if_fail (CFUT_IS_FUTURE (self), CFUT_STATE_PENDING);
 
-  return cfut_cell_state (cfut_cell_load (&self->cell));
+  state = cfut_cell_state (cfut_cell_load (&self->cell));
+  if (state == CFUT_STATE_PENDING && cfut_future_has_begun (self))
+    state = CFUT_STATE_RUNNING;
+
+  return state;
 }
 
 /**

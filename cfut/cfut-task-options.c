@@ -517,6 +517,15 @@ cfut_task_paused (CfutFuture *future)
     remote->klass->paused (CFUT_TASK (future));
 }
 
+/* It is PENDING. */
+gboolean
+cfut_task_has_begun (CfutFuture *future)
+{
+  CfutTaskRemote *remote = task_peek_remote (CFUT_TASK (future));
+
+  return remote != NULL && remote->klass->has_begun (CFUT_TASK (future));
+}
+
 void
 cfut_task_asked_to_stop (CfutFuture *future)
 {

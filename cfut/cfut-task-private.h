@@ -72,6 +72,9 @@ typedef struct {
   /* Paused, or resumed: before it is started, and while it runs. */
   void     (*paused)  (CfutTask *task);
   void     (*resumed) (CfutTask *task);
+  /* Whether it runs, though its future is PENDING still, as that has not been heard of. Any thread,
+   * also with a group's lock. */
+  gboolean (*has_begun) (CfutTask *task);
   /* Asked to stop while it runs. */
   void     (*stop)    (CfutTask *task);
   /* With the task. */
@@ -203,6 +206,7 @@ void             cfut_task_options_ended   (CfutTaskOptions *self);
 void             cfut_task_options_released (CfutTaskOptions *self);
 void             cfut_task_paused          (CfutFuture      *future);
 void             cfut_task_asked_to_stop   (CfutFuture      *future);
+gboolean         cfut_task_has_begun       (CfutFuture      *future);
 void             cfut_task_resumed         (CfutFuture      *future);
 
 G_END_DECLS

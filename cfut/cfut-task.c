@@ -166,6 +166,7 @@ cfut_task_class_init (CfutTaskClass *klass)
   future_class->paused = cfut_task_paused;
   future_class->resumed = cfut_task_resumed;
   future_class->asked_to_stop = cfut_task_asked_to_stop;
+  future_class->has_begun = cfut_task_has_begun;
   future_class->get_function = cfut_task_get_function;
 }
 

@@ -14,7 +14,7 @@ note_many (CfutCrewPace *pace,
            gint64        run_usec)
 {
   for (guint i = 0; i < n; i++)
-    cfut_crew_pace_note (pace, run_usec);
+    cfut_crew_pace_note (pace, run_usec, 1);
 }
 
 /* Where nothing is known, and where calls are long, one at a time. */
@@ -52,7 +52,7 @@ test_lasts (void)
   note_many (&pace, 100, 1);
   cfut_crew_pace_lasts (&pace, 3000);
   g_assert_cmpuint (cfut_crew_pace_window (&pace), ==, 1);
-  cfut_crew_pace_note (&pace, G_USEC_PER_SEC);
+  cfut_crew_pace_note (&pace, G_USEC_PER_SEC, 1);
   g_assert_cmpuint (cfut_crew_pace_window (&pace), ==, 1);
   note_many (&pace, 100, 1);
   g_assert_cmpuint (cfut_crew_pace_window (&pace), ==, CFUT_CREW_PACE_MAX);

@@ -150,6 +150,37 @@ get_room (CfutChannel *self,
   return self->block + self->block_fill;
 }
 
+static void
+has_come (CfutChannel *self,
+          gsize        n)
+{
+  if (self->block != NULL)
+    self->block_fill += n;
+  else
+    self->end += n;
+  self->n_read += n;
+}
+
+CfutRead
+cfut_channel_read_journal (CfutChannel *self)
+{
+  gsize room, n = 0;
+  guint8 *at = get_room (self, &room);
+
+  if (at == NULL)
+    return CFUT_READ_STOP;
+  if (self->journal != NULL && self->side == CFUT_WIRE_APPLICATION)
+    n = cfut_journal_read (self->journal, self->n_read, at, room);
+  if (n == 0)
+    {
+      self->at_end = TRUE;
+      return CFUT_READ_STOP;
+    }
+
+  has_come (self, n);
+  return CFUT_READ_SOME;
+}
+
 CfutRead
 cfut_channel_read (CfutChannel *self,
                    gboolean     may_block)
@@ -170,10 +201,7 @@ cfut_channel_read (CfutChannel *self,
 
   if (n > 0)
     {
-      if (self->block != NULL)
-        self->block_fill += n;
-      else
-        self->end += n;
+      has_come (self, n);
       return CFUT_READ_SOME;
     }
 
@@ -182,8 +210,8 @@ cfut_channel_read (CfutChannel *self,
 
   /* A socket whose other end was closed with something unread in it says this, once all is read. */
   if (n == 0 || (self->error == NULL && errno == ECONNRESET))
-    self->at_end = TRUE;
-  else if (self->error == NULL)
+    return cfut_channel_read_journal (self);
+  if (self->error == NULL)
     {
       int saved = errno;
 

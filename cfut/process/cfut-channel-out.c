@@ -206,6 +206,22 @@ duplicate_fds (GUnixFDList *list,
   return TRUE;
 }
 
+/* @whole: bytes are all that there is of it, and not many. */
+static void
+note_locked (CfutChannel  *self,
+             const guint8 *data,
+             gsize         size,
+             gboolean      whole)
+{
+  if (self->side != CFUT_WIRE_WORKER)
+    return;
+
+  if (whole)
+    cfut_journal_append (self->journal, data, size, self->n_queued);
+  else
+    cfut_journal_skip (self->journal, size);
+}
+
 static gboolean
 encode_small (CfutChannel       *self,
               const CfutWireOut *frame,
@@ -227,6 +243,9 @@ encode_small (CfutChannel       *self,
           for (guint i = 0; i < frame->n_fds; i++)
             tail->fds[tail->n_fds++] = fds[i];
           self->n_queued += tail->bytes->len - before;
+          if (self->journal != NULL)
+            note_locked (self, tail->bytes->data + before, tail->bytes->len - before,
+                         frame->n_fds == 0);
         }
     }
   cfut_unlock (&self->lock, CFUT_LOCK_CHANNEL);
@@ -256,6 +275,8 @@ encode_large (CfutChannel       *self,
       memcpy (chunk->fds, fds, frame->n_fds * sizeof (int));
       chunk->n_fds = frame->n_fds;
       self->n_queued += chunk->bytes->len;
+      if (self->journal != NULL)
+        note_locked (self, chunk->bytes->data, chunk->bytes->len, FALSE);
       chunks_push (&self->pending, chunk);
     }
   cfut_unlock (&self->lock, CFUT_LOCK_CHANNEL);
@@ -283,6 +304,9 @@ queue_heavy (CfutChannel       *self,
   guint n_own = 0;
   gboolean ok;
 
+  /* What came before could not be found any more if it did not get out. */
+  if (self->journal != NULL)
+    cfut_channel_flush (self);
   if (list != NULL)
     {
       if (!(self->flags & CFUT_CHANNEL_PASS_FDS))
@@ -323,6 +347,8 @@ queue_heavy (CfutChannel       *self,
       cfut_payloads_unpack (self->payloads, &packed);
     }
   cfut_packed_clear (&packed);
+  if (self->journal != NULL)
+    cfut_channel_flush (self);
 
   return ok;
 }

@@ -7,6 +7,7 @@
 #include <gio/gio.h>
 #include <gio/gunixfdlist.h>
 
+#include "process/cfut-journal-private.h"
 #include "process/cfut-wire-private.h"
 
 G_BEGIN_DECLS
@@ -75,6 +76,10 @@ CfutChannel *cfut_channel_ref        (CfutChannel             *self);
 /* The last one of a channel that was never started closes it. A started one holds itself until
  * `closed`. */
 void         cfut_channel_unref      (CfutChannel             *self);
+/* Before anything is sent or read. What a worker's channel queues is noted in it too; at the other
+ * end, when there is nothing more to read, what was not sent is found in it. */
+void         cfut_channel_set_journal (CfutChannel            *self,
+                                      CfutJournal             *journal);
 /* Once, not with BLOCKING. @destroy: after `closed`, on the I/O thread. FALSE: no I/O thread;
  * nothing was done, @data is the caller's. */
 gboolean     cfut_channel_start      (CfutChannel             *self,

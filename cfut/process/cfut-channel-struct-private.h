@@ -36,6 +36,7 @@ struct _CfutChannel {
   gboolean reads_socket;
   gboolean writes_socket;
   CfutPayloads *payloads;
+  CfutJournal *journal;    /* (nullable): of the worker's frames */
   GMutex lock;
 
   /* Set by start, then immutable. */
@@ -70,6 +71,7 @@ struct _CfutChannel {
   gsize block_size;        /* what it will have */
   gsize block_room;        /* what is allocated of it */
   gsize block_fill;
+  guint64 n_read;          /* of the stream, from its beginning */
   int fds[2 * CFUT_WIRE_MAX_FDS];   /* (owned): no frame's yet */
   guint n_fds;
   gboolean at_end;
@@ -97,6 +99,8 @@ typedef enum {
 /* Reads once, up to what there is room for. */
 CfutRead cfut_channel_read         (CfutChannel *self,
                                     gboolean     may_block);
+/* The same of what was not sent before the end. */
+CfutRead cfut_channel_read_journal (CfutChannel *self);
 /* TRUE: @frame is the next whole frame. FALSE: there is none, or the error is set. */
 gboolean cfut_channel_next         (CfutChannel *self,
                                     CfutFrame   *frame);

@@ -110,6 +110,13 @@ cfut_channel_new (int              read_fd,
   return self;
 }
 
+void
+cfut_channel_set_journal (CfutChannel *self,
+                          CfutJournal *journal)
+{
+  self->journal = cfut_journal_ref (journal);
+}
+
 CfutChannel *
 cfut_channel_ref (CfutChannel *self)
 {
@@ -134,6 +141,7 @@ cfut_channel_unref (CfutChannel *self)
   cfut_channel_clear_in (self);
   cfut_channel_clear_out (self);
   cfut_payloads_free (self->payloads);
+  g_clear_pointer (&self->journal, cfut_journal_unref);
   g_clear_error (&self->error);
   g_mutex_clear (&self->lock);
   g_free (self);
@@ -215,8 +223,10 @@ read_on (CfutChannel *self,
       CfutRead got = cfut_channel_read (self, FALSE);
       gboolean was_short;
 
+      if (got == CFUT_READ_NOTHING && to_the_end)
+        got = cfut_channel_read_journal (self);
       if (got == CFUT_READ_NOTHING)
-        return to_the_end;
+        return FALSE;
       if (got == CFUT_READ_STOP)
         return TRUE;
 

@@ -11,7 +11,8 @@
  *    |          |    turn, but paused        its worker died                     |
  *    '----------'-------------------------- done: settled, refused --------------'
  *
- * The future is PENDING up to HANDED and RUNNING in STARTED; it may settle at any time, by its
+ * The future is PENDING up to HANDED and RUNNING in STARTED, and whoever asks for its state is told
+ * RUNNING as soon as the worker has noted that it enters it, a moment before that is heard of; it may settle at any time, by its
  * deadline, its cancellable, its group. What is not in a worker's hands is DONE then. What is, is
  * only marked, and its worker told: it stays in that one's list until it has been answered.
  *
@@ -393,6 +394,31 @@ remote_resumed (CfutTask *task)
   cfut_crew_leave (crew);
 }
 
+/* By what its worker has noted, if it has not said so yet. */
+static gboolean
+call_has_begun_locked (CfutCrewCall *self)
+{
+  return self->state == CFUT_CREW_CALL_STARTED ||
+         (self->state == CFUT_CREW_CALL_HANDED && self->worker != NULL &&
+          cfut_crew_worker_has_entered (self->worker, self->id));
+}
+
+static gboolean
+remote_has_begun (CfutTask *task)
+{
+  CfutCrewCall *self = call_from_task (task);
+  CfutCrew *crew = self->crew;
+  gboolean begun;
+
+  cfut_crew_enter (crew);
+  begun = call_has_begun_locked (self);
+  if (begun && self->worker != NULL)
+    cfut_future_set_worker_pid (CFUT_FUTURE (task), self->worker->pid);
+  cfut_unlock (&crew->lock, CFUT_LOCK_CREW);
+
+  return begun;
+}
+
 static void
 remote_stop (CfutTask *task)
 {
@@ -400,7 +426,7 @@ remote_stop (CfutTask *task)
   CfutCrew *crew = self->crew;
 
   cfut_crew_enter (crew);
-  if (self->state == CFUT_CREW_CALL_STARTED)
+  if (call_has_begun_locked (self))
     call_stop_locked (self);
   cfut_crew_leave (crew);
 }
@@ -418,6 +444,7 @@ static const CfutTaskRemoteClass remote_class = {
   .replace = remote_replace,
   .paused = remote_paused,
   .resumed = remote_resumed,
+  .has_begun = remote_has_begun,
   .stop = remote_stop,
   .free = remote_free,
 };

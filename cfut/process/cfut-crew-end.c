@@ -12,6 +12,9 @@
  *                                    CANCELLED, if that was to be stopped and it ended by our signal
  *   calls that were handed ahead  -> back into the queue
  *
+ * What it had started is told by what it sent, and by its journal, which is the end of what it would
+ * have sent, and the last call that it entered.
+ *
  * Threads: the I/O thread.
  * Locks: the crew's.
  * Owns: nothing.
@@ -146,10 +149,18 @@ cfut_crew_worker_ended (CfutCrewWorker *self)
   worker_leave_crew_locked (self);
   while ((call = self->list.first) != NULL)
     {
-      if (call->state == CFUT_CREW_CALL_HANDED && !call->settled)
+      gboolean untold = call->state == CFUT_CREW_CALL_HANDED &&
+                        cfut_crew_worker_has_entered (self, call->id);
+
+      if (call->state == CFUT_CREW_CALL_HANDED && !call->settled && !untold)
         {
           cfut_crew_call_queue_locked (call, TRUE);
           continue;
+        }
+      if (untold)
+        {
+          cfut_future_set_worker_pid (CFUT_FUTURE (call->task), self->pid);
+          cfut_crew_call_start_locked (call);
         }
       cfut_crew_finish_locked (crew, call, FALSE, worker_error_for (self, call, text));
     }

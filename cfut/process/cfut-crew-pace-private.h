@@ -16,8 +16,10 @@ typedef struct {
   gint64 run_nsec;   /* a moving estimate; 0: nothing is known */
 } CfutCrewPace;
 
+/* A worker has done @n of them in this time. */
 void  cfut_crew_pace_note   (CfutCrewPace *self,
-                             gint64        run_usec);
+                             gint64        usec,
+                             guint         n);
 /* It runs, and has for so long. */
 void  cfut_crew_pace_lasts  (CfutCrewPace *self,
                              gint64        run_usec);

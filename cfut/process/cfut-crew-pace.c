@@ -21,17 +21,24 @@
 /* As much work may wait in a worker. */
 #define AHEAD_NSEC (1000 * 1000)
 
+#define MAX_WEIGHT 32
+
 void
 cfut_crew_pace_note (CfutCrewPace *self,
-                     gint64        run_usec)
+                     gint64        usec,
+                     guint         n)
 {
-  gint64 run_nsec = MAX (run_usec, 0) * 1000;
+  gint64 run_nsec = n > 0 ? MAX (usec, 0) * 1000 / n : 0;
 
-  if (self->run_nsec == 0)
-    self->run_nsec = MAX (run_nsec, AHEAD_NSEC);
-  else
-    self->run_nsec += (run_nsec - self->run_nsec) / 4;
-  self->run_nsec = CLAMP (self->run_nsec, 1, G_USEC_PER_SEC * 1000);
+  /* After so many it is what they took. */
+  for (guint i = 0; i < MIN (n, MAX_WEIGHT); i++)
+    {
+      if (self->run_nsec == 0)
+        self->run_nsec = MAX (run_nsec, AHEAD_NSEC);
+      else
+        self->run_nsec += (run_nsec - self->run_nsec) / 4;
+      self->run_nsec = CLAMP (self->run_nsec, 1, G_USEC_PER_SEC * 1000);
+    }
 }
 
 void

@@ -5,8 +5,8 @@
 /* Starting workers: how many, when, and what if that fails.
  *
  * A worker is a process with two sockets: that of its calls, and that of what has to reach it in the
- * middle of one. They are given to it as descriptors, and the variable CFUT_WORKER tells which ones,
- * and how to recognize them. Where a prefix stands in front, the socket of the calls is its stdin and
+ * middle of one; and with a journal. They are given to it as descriptors, and the variable
+ * CFUT_WORKER tells which ones, and how to recognize them. Where a prefix stands in front, the socket of the calls is its stdin and
  * stdout as well, and there the worker looks when the descriptors have not got through; its hello,
  * which comes on that socket in any case, says so.
  *
@@ -44,17 +44,19 @@
 /* Where the child has them. */
 #define CALLS_FD 3
 #define CONTROL_FD 4
+#define JOURNAL_FD 5
 
 /* Ours, and the child's. */
 typedef struct {
   int calls[2];
   int control[2];
+  int journal;   /* the child's; -1: it does without */
 } Sockets;
 
 static void
 close_sockets (Sockets *self)
 {
-  int fds[] = { self->calls[0], self->calls[1], self->control[0], self->control[1] };
+  int fds[] = { self->calls[0], self->calls[1], self->control[0], self->control[1], self->journal };
 
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     if (fds[i] >= 0)
@@ -67,7 +69,7 @@ open_sockets (Sockets  *self,
 {
   int saved;
 
-  *self = (Sockets) { { -1, -1 }, { -1, -1 } };
+  *self = (Sockets) { { -1, -1 }, { -1, -1 }, -1 };
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->calls) == 0 &&
       socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->control) == 0)
     return TRUE;
@@ -113,11 +115,12 @@ worker_spawn_child (CfutCrewWorker  *self,
   gboolean prefixed = options->launch_prefix != NULL;
   int calls_fd = prefixed ? 0 : CALLS_FD;
   g_autofree char *variable =
-    g_strdup_printf ("CFUT_WORKER=1:%s:%d:%" G_GUINT64_FORMAT ":%d:%" G_GUINT64_FORMAT,
+    g_strdup_printf ("CFUT_WORKER=1:%s:%d:%" G_GUINT64_FORMAT ":%d:%" G_GUINT64_FORMAT
+                     ":%d:%" G_GUINT64_FORMAT,
                      self->cookie, calls_fd, inode_of (sockets->calls[1]), CONTROL_FD,
-                     inode_of (sockets->control[1]));
+                     inode_of (sockets->control[1]), JOURNAL_FD, inode_of (sockets->journal));
   const char *variables[] = { variable, NULL };
-  CfutChildFd fds[] = { { sockets->control[1], CONTROL_FD }, { sockets->calls[1], CALLS_FD } };
+  CfutChildFd fds[3] = { { sockets->control[1], CONTROL_FD } };
   CfutChildSpec spec = CFUT_CHILD_SPEC_INIT;
   CfutChild *child;
 
@@ -129,20 +132,23 @@ worker_spawn_child (CfutCrewWorker  *self,
   spec.stdio[2] = CFUT_STDIO_TAIL;
   spec.forward_stderr = TRUE;
   spec.fds = fds;
-  spec.n_fds = 2;
+  spec.n_fds = 1;
+  if (sockets->journal >= 0)
+    fds[spec.n_fds++] = (CfutChildFd) { sockets->journal, JOURNAL_FD };
   if (prefixed)
     {
       spec.stdio[0] = spec.stdio[1] = CFUT_STDIO_FD;
       spec.stdio_fds[0] = sockets->calls[1];
       spec.stdio_fds[1] = fcntl (sockets->calls[1], F_DUPFD_CLOEXEC, 3);
-      spec.n_fds = 1;
     }
+  else
+    fds[spec.n_fds++] = (CfutChildFd) { sockets->calls[1], CALLS_FD };
   spec.limits = options->limits;
   spec.grace_usec = options->stop_grace_usec;
   spec.exited = cfut_crew_worker_exited;
   spec.user_data = self;
   child = cfut_child_spawn (&spec, error);
-  sockets->calls[1] = sockets->control[1] = -1;
+  sockets->calls[1] = sockets->control[1] = sockets->journal = -1;
 
   return child;
 }
@@ -186,6 +192,7 @@ worker_spawn (CfutCrewWorker  *self,
 
   if (!open_sockets (&sockets, error))
     return FALSE;
+  self->journal = cfut_journal_new (&sockets.journal);
 
   self->child = worker_spawn_child (self, options, &sockets, error);
   if (self->child == NULL)
@@ -199,6 +206,8 @@ worker_spawn (CfutCrewWorker  *self,
   self->own_control = cfut_channel_new (sockets.control[0], sockets.control[0],
                                         CFUT_WIRE_APPLICATION, CFUT_CHANNEL_PASS_FDS);
   self->control = self->own_control;
+  if (self->journal != NULL)
+    cfut_channel_set_journal (self->calls, self->journal);
   /* The process was started on its thread, so it is there. */
   if (!worker_start_channel (self, self->calls) || !worker_start_channel (self, self->own_control))
     g_assert_not_reached ();

@@ -90,10 +90,12 @@ struct _CfutCrewWorker {
   CfutChannel *calls;
   CfutChannel *own_control;
   CfutChannel *control;     /* one of these: where there is one stream only, that of the calls */
+  CfutJournal *journal;     /* (nullable): it may not have got it */
   int pid;                  /* that of hello */
 
   /* I/O thread only */
   gint64 batch_usec;        /* when the frames came in that are being handled; 0: not looked */
+  guint n_batch;            /* calls that ended in it */
 
   /* Guarded by the crew's lock */
   CfutCrewWorker *next;     /* in the crew's list, with a reference */
@@ -252,6 +254,14 @@ void      cfut_crew_worker_retire_locked (CfutCrewWorker *self);
 void      cfut_crew_worker_fail_locked (CfutCrewWorker   *self,
                                         GError           *why);
 extern const CfutChannelEvents cfut_crew_worker_events;
+
+/* Whether it has entered the call, or one after it. */
+static inline gboolean
+cfut_crew_worker_has_entered (CfutCrewWorker *self,
+                              guint64         id)
+{
+  return self->journal != NULL && cfut_journal_get_entered (self->journal) >= id;
+}
 
 /* cfut-crew-share.c */
 /* (nullable): the names of what is shared. */

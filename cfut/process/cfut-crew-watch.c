@@ -7,6 +7,7 @@
  *   no hello in time                        -> ended
  *   asked to stop a call, or to exit        -> after the grace SIGTERM, after another SIGKILL
  *   silent for a heartbeat while it works   -> asked for an answer; silent for another: killed
+ *   silent for a moment with others behind  -> asked to send what waits, and what it has started
  *   a call lasts with others behind it      -> these are taken back
  *   nothing to do for the idle timeout      -> told to exit
  *
@@ -28,6 +29,10 @@
 /* So long may a call last before what was handed over behind it is taken back. */
 #define LASTS_USEC (3 * 1000)
 
+/* So long may a worker be silent before it is asked whether what it has done waits behind what it does:
+ * RUNNING is shown at most so much late, and asked for it is exact. */
+#define WAITS_USEC 1000
+
 static inline gint64
 sooner (gint64 a_usec,
         gint64 b_usec)
@@ -45,6 +50,13 @@ worker_beat_at_locked (CfutCrewWorker *self)
     return 0;
 
   return MAX (self->heard_usec, self->pinged_usec) + heartbeat_usec;
+}
+
+/* Whether it may have started something, and not have said so. */
+static gboolean
+worker_may_wait_locked (CfutCrewWorker *self)
+{
+  return self->journal != NULL && self->list.first->state == CFUT_CREW_CALL_HANDED;
 }
 
 static gint64
@@ -65,7 +77,8 @@ worker_next_locked (CfutCrewWorker *self,
   next_usec = sooner (next_usec, self->idle_at_usec);
   next_usec = sooner (next_usec, worker_beat_at_locked (self));
   if (self->list.n > 1 && self->taking_back == 0)
-    next_usec = sooner (next_usec, now_usec + LASTS_USEC);
+    next_usec = sooner (next_usec, now_usec + (worker_may_wait_locked (self) ? WAITS_USEC
+                                                                            : LASTS_USEC));
 
   return next_usec;
 }
@@ -134,6 +147,10 @@ worker_look_locked (CfutCrewWorker *self,
 
   if (beat_usec != 0 && beat_usec <= now_usec)
     worker_beat_locked (self, now_usec);
+  else if (self->list.n > 0 && worker_may_wait_locked (self) &&
+           cfut_crew_worker_has_entered (self, call->id) &&
+           now_usec - self->heard_usec >= WAITS_USEC)
+    cfut_crew_worker_send_locked (self, CFUT_WIRE_PING, 0, NULL);
   if (self->list.n > 1 && call->state == CFUT_CREW_CALL_STARTED &&
       now_usec - call->started_usec >= LASTS_USEC)
     {

@@ -74,6 +74,7 @@ cfut_crew_worker_unref (CfutCrewWorker *self)
   g_clear_pointer (&self->child, cfut_child_unref);
   g_clear_pointer (&self->own_control, cfut_channel_unref);
   g_clear_pointer (&self->calls, cfut_channel_unref);
+  g_clear_pointer (&self->journal, cfut_journal_unref);
   g_clear_error (&self->why);
   cfut_crew_unref (self->crew);
   g_free (self);
@@ -324,28 +325,44 @@ worker_started (CfutCrewWorker      *self,
     cfut_crew_call_entered (call);
 }
 
-/* (nullable): the call, DONE. */
+/* (nullable): the call, DONE. A result may be the first that is heard of it, if the worker has noted
+ * that it entered it. */
 static CfutCrewCall *
 worker_answered (CfutCrewWorker      *self,
                  const CfutWireFrame *frame)
 {
   CfutCrew *crew = self->crew;
+  gboolean untold = FALSE;
   CfutCrewCall *call;
 
   cfut_crew_enter (crew);
   call = worker_first_locked (self, frame->id);
   if (call != NULL && call->state != CFUT_CREW_CALL_STARTED && frame->type == CFUT_WIRE_RESULT)
-    call = NULL;
-  if (call != NULL)
     {
-      if (call->state == CFUT_CREW_CALL_STARTED)
-        cfut_crew_pace_note (&crew->pace, self->batch_usec - call->started_usec);
-      crew->n_failed = 0;
-      cfut_crew_call_done_locked (call);
+      untold = cfut_crew_worker_has_entered (self, frame->id);
+      if (untold)
+        cfut_crew_call_start_locked (call);
+      else
+        call = NULL;
     }
-  else
-    cfut_crew_worker_fail_locked (self, nonsense_error (frame));
-  cfut_crew_leave (crew);
+  if (call == NULL)
+    {
+      cfut_crew_worker_fail_locked (self, nonsense_error (frame));
+      cfut_crew_leave (crew);
+      return NULL;
+    }
+
+  self->n_batch++;
+  crew->n_failed = 0;
+  cfut_crew_call_done_locked (call);
+  cfut_unlock (&crew->lock, CFUT_LOCK_CREW);
+
+  if (untold)
+    {
+      cfut_future_set_worker_pid (CFUT_FUTURE (call->task), self->pid);
+      if (cfut_future_pass_run (CFUT_FUTURE (call->task)))
+        cfut_crew_call_entered (call);
+    }
 
   return call;
 }
@@ -524,6 +541,8 @@ on_batch (CfutChannel *channel,
   CfutCrew *crew = self->crew;
 
   cfut_crew_enter (crew);
+  cfut_crew_pace_note (&crew->pace, self->batch_usec - self->heard_usec, self->n_batch);
+  self->n_batch = 0;
   self->heard_usec = self->batch_usec;
   self->pinged_usec = 0;
   if (self->state == CFUT_CREW_WORKER_READY && self->list.n == 0 && crew->options.max_calls > 0 &&

@@ -9,7 +9,8 @@
  *
  * Calls stand in one queue by time of submission, moved by their priority, as those of threads do.
  * Dispatching gives the first to a worker that has nothing to do; where calls are short, to one that
- * is at work too, up to a window (cfut-crew-pace.c). Whoever changes something that may let a call go
+ * is at work too, up to a window (cfut-crew-pace.c), of which who submits hands on the first few, and
+ * the I/O thread many at once. Whoever changes something that may let a call go
  * on dispatches: who submits, the I/O thread after each batch of frames, the gate that opens, a timer.
  *
  * Threads: any. Frames come in, and workers come and go, on the I/O thread only.
@@ -36,6 +37,9 @@
 #include "process/cfut-command-run-private.h"
 #include "process/cfut-crew-struct-private.h"
 #include "process/cfut-io-private.h"
+
+/* So many calls a thread that submits hands to one worker, each in a message of its own. */
+#define SUBMIT_AHEAD 4
 
 CfutCrew *
 cfut_crew_new (const char * const *argv,
@@ -169,7 +173,8 @@ cfut_crew_finish_locked (CfutCrew     *self,
  * only to who starts them at once. */
 static CfutCrewWorker *
 crew_choose_locked (CfutCrew *self,
-                    guint     window)
+                    guint     window,
+                    gboolean  submits)
 {
   CfutCrewWorker *best = NULL;
 
@@ -182,6 +187,10 @@ crew_choose_locked (CfutCrew *self,
       if (worker->list.n == 0)
         return worker;
 
+      /* With these it will not be idle until the I/O thread has heard of one, and fills it up with
+       * many at once. */
+      if (submits && worker->list.n >= SUBMIT_AHEAD)
+        continue;
       if (worker->list.n >= window)
         worker->filling = FALSE;
       else if (worker->list.n <= window / 2)
@@ -198,7 +207,8 @@ static gboolean
 crew_serve_locked (CfutCrew     *self,
                    CfutCrewCall *call,
                    CfutGate     *gate,
-                   guint         window)
+                   guint         window,
+                   gboolean      submits)
 {
   gboolean has_place = self->n_busy + self->commands.n < self->max_workers;
   CfutCrewWorker *worker = NULL;
@@ -215,7 +225,7 @@ crew_serve_locked (CfutCrew     *self,
       return TRUE;
     }
   if (call->call != NULL)
-    worker = crew_choose_locked (self, window);
+    worker = crew_choose_locked (self, window, submits);
   if ((worker == NULL || worker->list.n == 0) && !has_place)
     return FALSE;
   if ((worker == NULL && call->call != NULL) || (gate != NULL && !cfut_gate_pass (gate)))
@@ -234,8 +244,9 @@ crew_serve_locked (CfutCrew     *self,
   return TRUE;
 }
 
-void
-cfut_crew_dispatch_locked (CfutCrew *self)
+static void
+crew_dispatch_locked (CfutCrew *self,
+                      gboolean  submits)
 {
   CfutGate *gate = atomic_load_explicit (&self->gate, memory_order_acquire);
   gboolean limited = gate != NULL && cfut_gate_peek_limit (gate) != NULL;
@@ -246,12 +257,18 @@ cfut_crew_dispatch_locked (CfutCrew *self)
     return;
 
   while ((call = cfut_crew_first_locked (self)) != NULL &&
-         crew_serve_locked (self, call, gate, window))
+         crew_serve_locked (self, call, gate, window, submits))
     ;
 
   if (self->argv != NULL && (call != NULL || self->n_ahead > 0))
     cfut_crew_grow_locked (self, self->n_busy + self->n_ahead + self->fifo.n + self->heap.len);
   cfut_crew_check_ended_locked (self);
+}
+
+void
+cfut_crew_dispatch_locked (CfutCrew *self)
+{
+  crew_dispatch_locked (self, FALSE);
 }
 
 void
@@ -324,7 +341,7 @@ cfut_crew_enqueue (CfutCrew *self,
     cfut_crew_finish_locked (self, call, FALSE, NULL);
   else
     cfut_crew_call_queue_locked (call, FALSE);
-  cfut_crew_dispatch_locked (self);
+  crew_dispatch_locked (self, TRUE);
   cfut_crew_leave (self);
 }
 
@@ -474,6 +491,14 @@ cfut_crew_get_counts (CfutCrew       *self,
   counts->n_pending = self->n_pending;
   counts->n_running = self->n_running;
   counts->n_completed = self->n_completed;
+  for (CfutCrewWorker *worker = self->workers; worker != NULL; worker = worker->next)
+    if (worker->list.n > 0 && worker->list.first->state == CFUT_CREW_CALL_HANDED &&
+        !worker->list.first->settled &&
+        cfut_crew_worker_has_entered (worker, worker->list.first->id))
+      {
+        counts->n_pending--;
+        counts->n_running++;
+      }
   counts->n_workers = self->n_alive;
   cfut_unlock (&self->lock, CFUT_LOCK_CREW);
 }

@@ -20,6 +20,10 @@ typedef struct {
   CfutWorkerLink *link;
   CfutTask *task;
   guint64 id;
+
+  /* Guarded by the link's lock, the runner's once it has ended */
+  gboolean entered;      /* its function was, or is about to be */
+  gboolean told;         /* and STARTED queued */
 } CfutWorkerCall;
 
 typedef enum {
@@ -66,7 +70,14 @@ CfutWorkerNext  cfut_worker_link_next    (CfutWorkerLink         *self,
 /* With RUN the call may be asked to stop, and tells of its progress, until it is ended. */
 CfutWorkerVerdict cfut_worker_link_begin (CfutWorkerLink         *self,
                                           CfutWorkerCall         *call);
+/* Its function is about to be entered: that is known, or can be found out, before this returns. */
+void            cfut_worker_link_enter   (CfutWorkerLink         *self,
+                                          CfutWorkerCall         *call);
 void            cfut_worker_link_end     (CfutWorkerLink         *self,
+                                          CfutWorkerCall         *call);
+/* After that: what comes next is not its result, which alone goes without saying that it was
+ * entered. */
+void            cfut_worker_link_tell    (CfutWorkerLink         *self,
                                           CfutWorkerCall         *call);
 /* Before what is next received, or with the next flush. FALSE: it is no such frame, and nothing was
  * queued. */

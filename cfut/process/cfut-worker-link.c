@@ -13,6 +13,10 @@
  * stop, to pause, and that the application is gone, after which it gives the function a time of
  * grace and ends the process. It also sends progress, as often as is sensible.
  *
+ * With a journal, and more calls at hand, the runner does not send for each: what they came to, and
+ * that the next was started, may wait for a moment, as the journal has it. If a function lasts
+ * meanwhile the application asks, by a ping, and the listener sends.
+ *
  * Threads: as the header says. Frames are sent on any.
  * Locks: the link's lock guards what is running and what is to be; a channel's queue is filled
  *   under it, where the order with the end of a call counts, and never flushed. The cell's lock is
@@ -25,6 +29,8 @@
  * 3. `dirty` is set from a change of the running call's progress or message until somebody queues
  *    it, and who sets it first wakes the listener.
  * 4. The listener never waits for the runner without a limit.
+ * 5. Before a function is entered, STARTED is sent or the journal says so, and all that was queued is
+ *    sent or in the journal.
  * Not here: functions and results (cfut-worker.c), how frames look (cfut-wire.c). */
 
 #include <errno.h>
@@ -40,6 +46,10 @@
 #include "process/cfut-worker-link-private.h"
 
 #define PROGRESS_USEC (G_USEC_PER_SEC / 60)
+
+/* So long, and so much, may wait to be sent together. */
+#define WAIT_USEC 100
+#define WAIT_BYTES ((gsize) 8 * 1024)
 
 /* How long a function may go on when the application is gone. */
 #define GRACE_USEC G_USEC_PER_SEC
@@ -64,7 +74,11 @@ struct _CfutWorkerLink {
   int calls_fd;           /* the channels' */
   int control_fd;
   int wake_fd;            /* an eventfd: the listener is to look */
+  CfutJournal *journal;   /* (nullable): of the channel of the calls */
   GThread *listener;
+
+  /* The runner's */
+  gint64 sent_usec;       /* when it last sent all */
 
   /* Atomic */
   _Atomic guint dirty;
@@ -121,6 +135,7 @@ cfut_worker_link_unref (CfutWorkerLink *self)
 
   g_clear_pointer (&self->calls, cfut_channel_unref);
   g_clear_pointer (&self->control, cfut_channel_unref);
+  g_clear_pointer (&self->journal, cfut_journal_unref);
   if (self->wake_fd >= 0)
     close (self->wake_fd);
   g_queue_clear_full (&self->frames, (GDestroyNotify) cfut_frame_free);
@@ -285,6 +300,31 @@ link_reply (CfutWorkerLink  *self,
   g_clear_error (&error);
 }
 
+/* Under the lock, or after it has ended. */
+static void
+link_tell_started (CfutWorkerLink *self,
+                   CfutWorkerCall *call)
+{
+  CfutWireOut frame = { .type = CFUT_WIRE_STARTED, .id = call->id };
+  gboolean ignored G_GNUC_UNUSED;
+
+  /* What cannot be sent any more nobody waits for. */
+  ignored = cfut_channel_queue (self->calls, &frame, NULL, NULL);
+  call->told = TRUE;
+}
+
+/* What waits to be sent need wait no longer. */
+static void
+link_send_waiting (CfutWorkerLink *self)
+{
+  link_lock (self);
+  if (self->running != NULL && self->running->entered && !self->running->told)
+    link_tell_started (self, self->running);
+  link_unlock (self);
+
+  cfut_channel_flush (self->calls);
+}
+
 /* What may come on either channel, at any time. It may come too late for what it concerns: then
  * there is nothing to do. */
 static void
@@ -314,6 +354,7 @@ link_hear (CfutWorkerLink *self,
       link_reply (self, frame);
       break;
     case CFUT_WIRE_PING:
+      link_send_waiting (self);
       link_answer (self, CFUT_WIRE_PONG, id);
       break;
     default:
@@ -374,6 +415,8 @@ link_queue_progress (CfutWorkerLink *self,
   guint dirty = atomic_exchange (&self->dirty, 0);
   CfutFuture *future = CFUT_FUTURE (call->task);
 
+  if (!call->told)
+    link_tell_started (self, call);
   if (dirty & DIRTY_PROGRESS)
     {
       CfutWireOut frame = { .type = CFUT_WIRE_PROGRESS, .id = call->id };
@@ -607,6 +650,11 @@ cfut_worker_link_open (CfutWorkerLink         *self,
   self->control = self->is_stdio ? cfut_channel_ref (self->calls)
                                  : cfut_channel_new (start->control_fd, start->control_fd,
                                                      CFUT_WIRE_WORKER, flags);
+  if (start->journal != NULL && !self->is_stdio)
+    {
+      self->journal = cfut_journal_ref (start->journal);
+      cfut_channel_set_journal (self->calls, self->journal);
+    }
   self->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (self->wake_fd < 0)
     {
@@ -715,7 +763,7 @@ link_receive (CfutWorkerLink  *self,
   for (;;)
     {
       if (!cfut_channel_has_frame (self->calls))
-        cfut_channel_flush (self->calls);
+        cfut_worker_link_flush (self);
 
       switch (cfut_channel_receive (self->calls, frame, -1, error))
         {
@@ -844,6 +892,44 @@ cfut_worker_link_begin (CfutWorkerLink *self,
   return verdict;
 }
 
+/* Whether what is queued, and what is about to be said, can wait until another call has ended. */
+static gboolean
+link_may_wait (CfutWorkerLink *self)
+{
+  if (self->journal == NULL || !cfut_channel_has_frame (self->calls) ||
+      cfut_channel_get_n_queued (self->calls) > WAIT_BYTES)
+    return FALSE;
+
+  return g_get_monotonic_time () - self->sent_usec < WAIT_USEC;
+}
+
+void
+cfut_worker_link_enter (CfutWorkerLink *self,
+                        CfutWorkerCall *call)
+{
+  gboolean waits = link_may_wait (self);
+
+  if (self->journal != NULL)
+    cfut_journal_set_entered (self->journal, call->id);
+  link_lock (self);
+  call->entered = TRUE;
+  if (!waits)
+    link_tell_started (self, call);
+  link_unlock (self);
+
+  /* Together with what the last calls came to. */
+  if (!waits)
+    cfut_worker_link_flush (self);
+}
+
+void
+cfut_worker_link_tell (CfutWorkerLink *self,
+                       CfutWorkerCall *call)
+{
+  if (call->entered && !call->told)
+    link_tell_started (self, call);
+}
+
 void
 cfut_worker_link_end (CfutWorkerLink *self,
                       CfutWorkerCall *call)
@@ -869,6 +955,8 @@ void
 cfut_worker_link_flush (CfutWorkerLink *self)
 {
   cfut_channel_flush (self->calls);
+  if (self->journal != NULL)
+    self->sent_usec = g_get_monotonic_time ();
 }
 
 /* --- dicts --- */

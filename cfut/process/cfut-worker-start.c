@@ -4,16 +4,16 @@
 
 /* How a program finds out that it was started as a worker, and by which way it is to talk.
  *
- *   CFUT_WORKER=1:COOKIE:FD:INODE:FD:INODE
+ *   CFUT_WORKER=1:COOKIE:FD:INODE:FD:INODE:FD:INODE
  *
- * The descriptors are sockets of the application's, if they arrive: what arrives under their
- * numbers may be something else, where other programs stand between, perhaps on other machines. So
- * their inodes are looked at. Where the control socket is not ours, all goes over one stream: the
- * call socket, or standard input and output.
+ * The descriptors are two sockets and a journal of the application's, if they arrive: what arrives
+ * under their numbers may be something else, where other programs stand between, perhaps on other
+ * machines. So their inodes are looked at. Where the control socket is not ours, all goes over one
+ * stream: the call socket, or standard input and output. Without a journal nothing is put off.
  *
  * Threads: any; meant for the first one, before there are others.
  * Locks: start_once.
- * Owns: the descriptors, until a worker takes them.
+ * Owns: the descriptors and the journal, until a worker takes them.
  * Invariants:
  * 1. The environment does not have the variable after, so what this process starts is no worker.
  * 2. What the protocol uses is not open under the numbers 0 to 2, nor in what this process starts.
@@ -31,15 +31,17 @@
 #include "process/cfut-wire-private.h"
 
 enum { PART_VERSION, PART_COOKIE, PART_CALL_FD, PART_CALL_INODE, PART_CONTROL_FD,
-       PART_CONTROL_INODE, N_PARTS };
+       PART_CONTROL_INODE, N_PARTS, PART_JOURNAL_FD = N_PARTS, PART_JOURNAL_INODE,
+       N_PARTS_WITH_JOURNAL };
 
-static CfutWorkerStart start = { FALSE, 0, NULL, -1, -1, -1 };
+static CfutWorkerStart start = { FALSE, 0, NULL, -1, -1, -1, NULL };
 static int start_taken;
 
-/* -1: what has that number is not that socket. */
+/* -1: what has that number is not that socket, or that file. */
 static int
-find_socket (const char *fd_text,
-             const char *inode_text)
+find_ours (const char *fd_text,
+           const char *inode_text,
+           mode_t      kind)
 {
   guint64 fd;
   guint64 inode;
@@ -49,7 +51,8 @@ find_socket (const char *fd_text,
       !g_ascii_string_to_unsigned (inode_text, 10, 0, G_MAXUINT64, &inode, NULL))
     return -1;
 
-  if (fstat ((int) fd, &info) < 0 || !S_ISSOCK (info.st_mode) || (guint64) info.st_ino != inode)
+  if (fstat ((int) fd, &info) < 0 || (info.st_mode & S_IFMT) != kind ||
+      (guint64) info.st_ino != inode)
     return -1;
 
   return (int) fd;
@@ -100,8 +103,19 @@ take_streams (int call_fd)
 static void
 take_descriptors (char **parts)
 {
-  int call_fd = find_socket (parts[PART_CALL_FD], parts[PART_CALL_INODE]);
-  int control_fd = find_socket (parts[PART_CONTROL_FD], parts[PART_CONTROL_INODE]);
+  int call_fd = find_ours (parts[PART_CALL_FD], parts[PART_CALL_INODE], S_IFSOCK);
+  int control_fd = find_ours (parts[PART_CONTROL_FD], parts[PART_CONTROL_INODE], S_IFSOCK);
+  int journal_fd = -1;
+
+  if (g_strv_length (parts) >= N_PARTS_WITH_JOURNAL)
+    journal_fd = find_ours (parts[PART_JOURNAL_FD], parts[PART_JOURNAL_INODE], S_IFREG);
+
+  if (journal_fd > STDERR_FILENO)
+    {
+      if (control_fd >= 0 && call_fd >= 0)
+        start.journal = cfut_journal_open (journal_fd);
+      close (journal_fd);
+    }
 
   if (control_fd >= 0)
     {

@@ -4,14 +4,15 @@
 
 /* The worker: a process that calls functions for another one.
  *
- *   CALL --decide--> skip | ERROR | STARTED --function--> RESULT | ERROR
+ *   CALL --decide--> skip | ERROR | (STARTED) --function--> RESULT | ERROR
  *
  * Threads: run's is the one on which all functions are called. The rest is for any.
  * Locks: the worker's lock guards the table of dicts. Nothing is called under it but the making of
  *   a proxy.
  * Owns: its functions, its proxies, its link.
  * Invariants:
- * 1. STARTED has been sent before the function is entered.
+ * 1. That it is started has been sent before the function is entered, or stands in the journal. In
+ *    that case what was sent may come to a result without STARTED before it, but to no error.
  * 2. Each call that is decided about is answered once, and by what is in the future of its task: a
  *    result that cannot be sent is an error.
  * 3. What a call was given, and what it gave, is let go before the next one is received.
@@ -175,13 +176,13 @@ worker_queue_cancelled (CfutWorker *self,
 }
 
 static void
-worker_queue_result (CfutWorker *self,
-                     guint64     id,
-                     CfutFuture *future)
+worker_queue_result (CfutWorker     *self,
+                     CfutWorkerCall *call)
 {
+  CfutFuture *future = CFUT_FUTURE (call->task);
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) value = cfut_value_to_wire (&future->value, &error);
-  CfutWireOut frame = { .type = CFUT_WIRE_RESULT, .id = id, .value = value };
+  CfutWireOut frame = { .type = CFUT_WIRE_RESULT, .id = call->id, .value = value };
 
   if (error == NULL)
     cfut_worker_link_queue (self->link, &frame, cfut_future_get_fds (future), &error);
@@ -189,7 +190,8 @@ worker_queue_result (CfutWorker *self,
     return;
 
   g_prefix_error (&error, "%s: ", _("The result could not be sent"));
-  worker_queue_error (self, id, error, FALSE);
+  cfut_worker_link_tell (self->link, call);
+  worker_queue_error (self, call->id, error, FALSE);
 }
 
 /* What the task has come to. */
@@ -202,8 +204,13 @@ worker_queue_outcome (CfutWorker     *self,
 
   cfut_future_observe (future);
   if (state == CFUT_STATE_RESOLVED)
-    worker_queue_result (self, call->id, future);
-  else if (future->value.g_type == G_TYPE_ERROR)
+    {
+      worker_queue_result (self, call);
+      return;
+    }
+
+  cfut_worker_link_tell (self->link, call);
+  if (future->value.g_type == G_TYPE_ERROR)
     worker_queue_failure (self, call->id, future, g_value_get_boxed (&future->value));
   else
     worker_queue_cancelled (self, call->id);
@@ -214,7 +221,6 @@ worker_run_task (CfutWorker *self,
                  CfutTask   *task,
                  guint64     id)
 {
-  CfutWireOut started = { .type = CFUT_WIRE_STARTED, .id = id };
   CfutWorkerCall call = { .task = task, .id = id };
 
   switch (cfut_worker_link_begin (self->link, &call))
@@ -228,9 +234,7 @@ worker_run_task (CfutWorker *self,
     default:
       if (!cfut_future_is_settled (CFUT_FUTURE (task)))
         {
-          /* Together with what the last call came to, if that still waits. */
-          cfut_worker_link_queue (self->link, &started, NULL, NULL);
-          cfut_worker_link_flush (self->link);
+          cfut_worker_link_enter (self->link, &call);
           cfut_task_run (g_object_ref (task), 0);
         }
       cfut_worker_link_end (self->link, &call);
