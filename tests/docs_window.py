@@ -24,7 +24,7 @@ from window_driver import LIMIT_SECONDS, Window, wait_for
 
 def bar_value(window):
     bar = window.progress()
-    return bar.get_value_iface().get_current_value() if bar is not None else None
+    return bar.get_current_value() if bar is not None else None
 
 
 def do(window, step):
