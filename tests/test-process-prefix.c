@@ -24,7 +24,7 @@ static const char *arguments[] = {
 static CfutExecutor *
 executor_new (void)
 {
-  static const char *variables[] = { "LD_LIBRARY_PATH", "TSAN_OPTIONS", "ASAN_OPTIONS" };
+  static const char *variables[] = { "LD_LIBRARY_PATH", "TSAN_OPTIONS", "ASAN_OPTIONS", "G_SLICE" };
   g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
   g_autofree char *directory = g_path_get_dirname (self);
   g_autoptr (GPtrArray) argv = g_ptr_array_new_with_free_func (g_free);

@@ -774,14 +774,21 @@ test_worker_with_a_bad_variable (void)
 static void
 test_worker_behind_a_prefix (void)
 {
-  const char *libraries = g_getenv ("LD_LIBRARY_PATH");
-  /* Where a GLib is tested that is not the system's, that one. */
-  g_autofree char *same_libraries = g_strdup_printf ("LD_LIBRARY_PATH=%s", libraries != NULL ? libraries : "");
-  const char *prefix[] = { "nice", "env", "-i", libraries != NULL ? same_libraries : NULL, NULL };
+  /* Where a GLib is tested that is not the system's, and watched, that goes on behind it. */
+  static const char *variables[] = { "LD_LIBRARY_PATH", "TSAN_OPTIONS", "G_SLICE" };
+  g_autoptr (GPtrArray) prefix = g_ptr_array_new_with_free_func (g_free);
+
+  g_ptr_array_add (prefix, g_strdup ("nice"));
+  g_ptr_array_add (prefix, g_strdup ("env"));
+  g_ptr_array_add (prefix, g_strdup ("-i"));
+  for (guint i = 0; i < G_N_ELEMENTS (variables); i++)
+    if (g_getenv (variables[i]) != NULL)
+      g_ptr_array_add (prefix, g_strdup_printf ("%s=%s", variables[i], g_getenv (variables[i])));
+  g_ptr_array_add (prefix, NULL);
 
   for (PeerWay way = 0; way < PEER_N_WAYS; way++)
     {
-      PeerOptions options = { .way = way, .prefix = prefix };
+      PeerOptions options = { .way = way, .prefix = (const char *const *) prefix->pdata };
       Heard hello;
       Peer peer;
 
