@@ -124,6 +124,152 @@ test_properties_group (void)
   test_iterate_ready (NULL);
 }
 
+/* Something else than what it is. */
+static void
+init_other_value (GValue     *value,
+                  gpointer    object,
+                  GParamSpec *pspec)
+{
+  static const char *words[] = { "A=1", "B=2", NULL };
+
+  g_value_init (value, pspec->value_type);
+  g_object_get_property (object, pspec->name, value);
+  switch (pspec->value_type)
+    {
+    case G_TYPE_BOOLEAN:
+      g_value_set_boolean (value, !g_value_get_boolean (value));
+      break;
+    case G_TYPE_UINT:
+      g_value_set_uint (value, g_value_get_uint (value) + 5);
+      break;
+    case G_TYPE_INT64:
+      g_value_set_int64 (value, g_value_get_int64 (value) + 5);
+      break;
+    case G_TYPE_UINT64:
+      g_value_set_uint64 (value, g_value_get_uint64 (value) - 5);
+      break;
+    case G_TYPE_STRING:
+      g_value_set_string (value, "/proc");
+      break;
+    default:
+      g_assert_true (pspec->value_type == G_TYPE_STRV);
+      g_value_set_boxed (value, words);
+    }
+}
+
+static gboolean
+values_are_equal (GValue *a,
+                  GValue *b)
+{
+  if (G_VALUE_HOLDS (a, G_TYPE_STRV))
+    return g_strv_equal (g_value_get_boxed (a), g_value_get_boxed (b));
+
+  {
+    g_autofree char *text = g_strdup_value_contents (a);
+    g_autofree char *other = g_strdup_value_contents (b);
+
+    return g_str_equal (text, other);
+  }
+}
+
+static void
+count_notify (gpointer    object,
+              GParamSpec *pspec,
+              guint      *n)
+{
+  (*n)++;
+}
+
+/* All that can be set holds what it was set to, and says so once. */
+static guint
+check_settable (gpointer object)
+{
+  g_autofree GParamSpec **pspecs = NULL;
+  guint n_checked = 0;
+  guint n_pspecs;
+
+  pspecs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n_pspecs);
+  for (guint i = 0; i < n_pspecs; i++)
+    {
+      g_auto (GValue) other = G_VALUE_INIT;
+      g_auto (GValue) is = G_VALUE_INIT;
+      g_autofree char *signal = g_strconcat ("notify::", pspecs[i]->name, NULL);
+      guint n_notified = 0;
+
+      if (pspecs[i]->owner_type != G_OBJECT_TYPE (object) || !(pspecs[i]->flags & G_PARAM_WRITABLE) ||
+          (pspecs[i]->flags & G_PARAM_CONSTRUCT_ONLY))
+        continue;
+
+      g_test_message ("%s", pspecs[i]->name);
+      init_other_value (&other, object, pspecs[i]);
+      g_signal_connect (object, signal, G_CALLBACK (count_notify), &n_notified);
+      g_object_set_property (object, pspecs[i]->name, &other);
+      g_assert_cmpuint (n_notified, ==, 1);
+      g_object_get_property (object, pspecs[i]->name, &is);
+      g_assert_true (values_are_equal (&is, &other));
+      g_object_set_property (object, pspecs[i]->name, &other);
+      g_assert_cmpuint (n_notified, ==, 1);
+      g_signal_handlers_disconnect_by_data (object, &n_notified);
+      n_checked++;
+    }
+  return n_checked;
+}
+
+/* What holds for workers. The getters tell the same. */
+static void
+test_properties_process_executor (void)
+{
+  const char *argv[] = { "/bin/true", "word", NULL };
+  g_autoptr (CfutExecutor) executor = cfut_process_executor_new (argv, 3);
+  CfutProcessExecutor *self = CFUT_PROCESS_EXECUTOR (executor);
+  g_auto (GStrv) words = NULL;
+  g_auto (GStrv) same = NULL;
+  g_auto (GStrv) prefix = NULL;
+
+  g_assert_cmpuint (read_number (executor, "max-workers"), ==, 3);
+  g_assert_cmpuint (read_number (executor, "n-workers"), ==, 0);
+  g_assert_cmpuint (read_number (executor, "n-pending"), ==, 0);
+  g_assert_cmpuint (read_number (executor, "can-run-functions"), ==, FALSE);
+  g_object_get (executor, "worker-argv", &words, NULL);
+  same = cfut_process_executor_dup_worker_argv (self);
+  g_assert_cmpstrv (words, argv);
+  g_assert_cmpstrv (same, argv);
+
+  g_assert_cmpuint (check_settable (executor), >=, 10);
+  prefix = cfut_process_executor_dup_launch_prefix (self);
+  g_assert_cmpuint (g_strv_length (prefix), ==, 2);
+  g_assert_cmpuint (read_number (executor, "launch-quoted"), ==, cfut_process_executor_get_launch_quoted (self));
+  g_assert_cmpuint (read_number (executor, "max-calls-per-worker"), ==,
+                    cfut_process_executor_get_max_calls_per_worker (self));
+  g_assert_cmpuint (read_number (executor, "stop-grace-usec"), ==,
+                    (guint64) cfut_process_executor_get_stop_grace_usec (self));
+  g_assert_cmpuint (read_number (executor, "start-timeout-usec"), ==,
+                    (guint64) cfut_process_executor_get_start_timeout_usec (self));
+  g_assert_cmpuint (read_number (executor, "idle-timeout-usec"), ==,
+                    (guint64) cfut_process_executor_get_idle_timeout_usec (self));
+  g_assert_cmpuint (read_number (executor, "heartbeat-usec"), ==,
+                    (guint64) cfut_process_executor_get_heartbeat_usec (self));
+  g_assert_cmpuint (read_number (executor, "max-memory"), ==, cfut_process_executor_get_max_memory (self));
+  g_assert_cmpuint (read_number (executor, "max-cpu-seconds"), ==, cfut_process_executor_get_max_cpu_seconds (self));
+  g_assert_cmpuint (read_number (executor, "max-open-files"), ==, cfut_process_executor_get_max_open_files (self));
+}
+
+static void
+test_properties_command (void)
+{
+  g_autoptr (CfutCommand) command = cfut_command_new ();
+
+  g_assert_cmpuint (check_settable (command), >=, 8);
+  g_assert_cmpstr (cfut_command_get_cwd (command), ==, "/proc");
+  g_assert_cmpstr (cfut_command_get_environ (command)[1], ==, "B=2");
+  g_assert_true (cfut_command_get_any_exit_status (command));
+  g_assert_cmpuint (read_number (command, "max-stdout-bytes"), ==, cfut_command_get_max_stdout_bytes (command));
+  g_assert_cmpuint (read_number (command, "max-stderr-bytes"), ==, cfut_command_get_max_stderr_bytes (command));
+  g_assert_cmpuint (read_number (command, "max-memory"), ==, cfut_command_get_max_memory (command));
+  g_assert_cmpuint (read_number (command, "max-cpu-seconds"), ==, cfut_command_get_max_cpu_seconds (command));
+  g_assert_cmpuint (read_number (command, "max-open-files"), ==, cfut_command_get_max_open_files (command));
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -132,6 +278,8 @@ main (int   argc,
 
   g_test_add_func ("/cfut/properties/executor", test_properties_executor);
   g_test_add_func ("/cfut/properties/group", test_properties_group);
+  g_test_add_func ("/cfut/properties/process-executor", test_properties_process_executor);
+  g_test_add_func ("/cfut/properties/command", test_properties_command);
 
   return g_test_run ();
 }

@@ -678,10 +678,26 @@ look (Traces *traces)
   traces->n_bytes = count_bytes ();
 }
 
+static void
+say_traces (const char   *when,
+            const Traces *traces)
+{
+  g_test_message ("%s: %u descriptors, %u children, %u threads, %u mappings, %" G_GSIZE_FORMAT " bytes", when,
+                  traces->n_files, traces->n_children, traces->n_threads, traces->n_mappings,
+                  traces->n_bytes);
+}
+
+/* Says what it sees when that is something else than the last time. */
 static gboolean
 is_quiet (Traces *traces)
 {
+  static Traces last;
+
   look (traces);
+  if (traces->n_children != last.n_children || traces->n_mappings != last.n_mappings ||
+      traces->n_threads != last.n_threads || traces->n_files != last.n_files)
+    say_traces ("now", traces);
+  last = *traces;
   return traces->n_children == 0 && traces->n_mappings == 0;
 }
 
@@ -690,15 +706,6 @@ is_as_before (Traces       *traces,
               const Traces *before)
 {
   return is_quiet (traces) && traces->n_files == before->n_files && traces->n_threads == before->n_threads;
-}
-
-static void
-say_traces (const char   *when,
-            const Traces *traces)
-{
-  g_test_message ("%s: %u descriptors, %u children, %u threads, %u mappings, %" G_GSIZE_FORMAT " bytes", when,
-                  traces->n_files, traces->n_children, traces->n_threads, traces->n_mappings,
-                  traces->n_bytes);
 }
 
 static void
@@ -737,7 +744,8 @@ test_soak (void)
   Traces after;
 
   rain (&warm, WARM_UP_SECONDS);
-  test_poll_until (is_quiet (&before));
+  /* What threads have left to be let go of is the main context's. */
+  test_iterate_until (NULL, is_quiet (&before));
   say_traces ("before", &before);
 
   memset (outcomes, 0, sizeof outcomes);
@@ -745,7 +753,7 @@ test_soak (void)
   say_counts (&soak, seconds);
   look (&after);
   say_traces ("at once", &after);
-  test_poll_until (is_as_before (&after, &before));
+  test_iterate_until (NULL, is_as_before (&after, &before));
   say_traces ("after", &after);
   g_assert_cmpuint (after.n_bytes, <=, before.n_bytes + MAX_GROWTH);
   g_assert_cmpuint (soak.n_killed, >, 0);

@@ -361,6 +361,11 @@ cfut_command_set_environ (CfutCommand        *self,
 
   g_return_if_fail (CFUT_IS_COMMAND (self));
 
+  if (environ != NULL && self->environ != NULL
+        ? g_strv_equal (environ, (const char * const *) self->environ)
+        : environ == NULL && self->environ == NULL)
+    return;
+
   copy = g_strdupv ((char **) environ);
   g_strfreev (self->environ);
   self->environ = copy;
