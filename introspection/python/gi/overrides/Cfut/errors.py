@@ -14,31 +14,40 @@ DOMAIN = GLib.quark_to_string(Cfut.future_error_quark())
 IO_DOMAIN = GLib.quark_to_string(Gio.io_error_quark())
 
 
-class DeadlineError(GLib.Error, TimeoutError):
+class OwnError(GLib.Error):
+    """One of the library's own errors."""
+
+    __module__ = 'gi.overrides.Cfut'
+
+    def __repr__(self):
+        return '%s(%r)' % (type(self).__name__, self.message)
+
+
+class DeadlineError(OwnError, TimeoutError):
     """A deadline of the future's own passed; a wait that runs out of time is a plain TimeoutError."""
 
     __module__ = 'gi.overrides.Cfut'
 
 
-class ShutDownError(GLib.Error):
+class ShutDownError(OwnError):
     """The executor takes no more work. (A GLib.Error is a RuntimeError.)"""
 
     __module__ = 'gi.overrides.Cfut'
 
 
-class BrokenError(GLib.Error, BrokenExecutor):
+class BrokenError(OwnError, BrokenExecutor):
     """The executor cannot run anything."""
 
     __module__ = 'gi.overrides.Cfut'
 
 
-class StateError(GLib.Error, InvalidStateError):
+class StateError(OwnError, InvalidStateError):
     """The future holds no value, or none of the kind that was asked for."""
 
     __module__ = 'gi.overrides.Cfut'
 
 
-class QueueFullError(GLib.Error):
+class QueueFullError(OwnError):
     """The executor's queue has reached its limit."""
 
     __module__ = 'gi.overrides.Cfut'

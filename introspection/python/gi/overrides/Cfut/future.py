@@ -21,6 +21,7 @@ Invariants:
 
 import asyncio
 import threading
+import time
 
 from gi.overrides import override
 from gi.repository import Cfut, GLib
@@ -30,13 +31,12 @@ from .asobject import ObjectFace, tell_object
 from .errors import exception_for, is_timeout
 from .standard import (FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED, WAS_CANCELLED, CancelledError,
                        InvalidStateError, LOGGER, StandardFuture, TimeoutError)
-from .waits import Sleeper, block, lock
+from .waits import Sleeper, block, lock, wait_in_c
 
 NativeFuture = Cfut.Future
 
 # How long a wait on the main thread stays in C, where Ctrl-C does not reach it.
 NATIVE_WAIT_SECONDS = 0.02
-NATIVE_WAIT_USEC = 20000
 
 # What an attached future has, and one of our own when it is first asked for it.
 STANDARD_FIELDS = frozenset(('_condition', '_waiters'))
@@ -259,39 +259,45 @@ class Future(FutureFace, NativeFuture, StandardFuture, metaclass=NativeType):
         if self._state not in SETTLED:
             self._settle(*self._native_outcome())
 
+    def _wait_in_c(self, timeout):
+        """Waits in C, on the main thread for a moment at most; tells whether it has settled."""
+        if self._is_attached or delivery.places_to_serve():
+            return False
+        if timeout is None or timeout > NATIVE_WAIT_SECONDS:
+            if threading.current_thread() is threading.main_thread():
+                timeout = NATIVE_WAIT_SECONDS
+        try:
+            wait_in_c(NativeFuture.wait, self, -1 if timeout is None else max(0, int(timeout * 1e6)), None)
+            return True
+        except GLib.Error as error:
+            if not is_timeout(error):
+                raise exception_for(error) from None
+            return False
+
     def _wait(self, timeout):
         if NativeFuture.is_settled(self):
             return True
-        if not self._is_attached and not delivery.places_to_serve():
-            native = timeout
-            if threading.current_thread() is threading.main_thread():
-                if native is None or native > NATIVE_WAIT_SECONDS:
-                    native = NATIVE_WAIT_SECONDS
-            try:
-                NativeFuture.wait(self, -1 if native is None else max(0, int(native * 1e6)), None)
-                return True
-            except GLib.Error as error:
-                if not is_timeout(error):
-                    raise exception_for(error) from None
-            if native is timeout:
+        begun = time.monotonic()
+        if self._wait_in_c(timeout):
+            return True
+        if timeout is not None:
+            timeout -= time.monotonic() - begun
+            if timeout <= 0:
                 return False
-            if timeout is not None:
-                timeout -= native
         self._state  # attaches it
         return self._sleep(timeout)
 
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
-        if not self._is_attached and self._decode is None:
-            # What is usual costs one call into C.
-            try:
-                return NativeFuture.result(self, NATIVE_WAIT_USEC if timeout is None or
-                                           timeout >= NATIVE_WAIT_SECONDS else max(0, int(timeout * 1e6)))
-            except GLib.Error:
-                pass  # not yet, or it has failed
         try:
             if not self._wait(timeout):
                 raise TimeoutError()
+            if not self._is_attached and self._decode is None:
+                # What is usual costs no more than this.
+                try:
+                    return NativeFuture.result(self, 0)
+                except GLib.Error:
+                    pass  # it has failed
             self._fill()
             return self._raise_or_return()
         finally:

@@ -14,6 +14,7 @@ from .errors import exception_for, is_timeout
 from .future import Future, OwnFuture
 from .standard import ALL_COMPLETED, StandardFuture, TimeoutError
 from .together import wait
+from .waits import wait_in_c
 
 NativeGroup = Cfut.Group
 
@@ -92,7 +93,7 @@ class Group(NativeGroup):
         while True:
             left = LOOK_SECONDS if end is None else min(LOOK_SECONDS, end - time.monotonic())
             try:
-                return NativeGroup.next(self, max(0, int(left * 1e6)), None)
+                return wait_in_c(NativeGroup.next, self, max(0, int(left * 1e6)), None)
             except GLib.Error as error:
                 if not is_timeout(error):
                     raise exception_for(error) from None

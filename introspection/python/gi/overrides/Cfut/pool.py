@@ -7,18 +7,19 @@ is called by its name with `call` is a function that was registered, of C's for 
 threads of the library's, as many of them again.
 """
 
-import collections
 import itertools
 import os
-import time
 import weakref
 
 from gi.repository import Cfut, GLib
 
 from .errors import exception_for, is_timeout
+from .executor import ExecutorFace
 from .future import NativeType
-from .standard import StandardExecutor, StandardThreadPoolExecutor
+from .options import with_options
+from .standard import StandardThreadPoolExecutor
 from .task import PoolFuture
+from .waits import wait_in_c
 from .workers import Crew
 
 NATIVE_LOOK_USEC = 100000
@@ -26,79 +27,6 @@ NATIVE_LOOK_USEC = 100000
 NativeThreadExecutor = Cfut.ThreadExecutor
 
 _next_number = itertools.count().__next__
-
-
-def result_or_cancel(future, timeout=None):
-    """The result; what did not come in time is cancelled."""
-    try:
-        try:
-            return future.result(timeout)
-        finally:
-            future.cancel()
-    finally:
-        del future
-
-
-def map_results(executor, fn, iterables, timeout, buffersize):
-    """An iterator over the results in order, at most `buffersize` of them ahead; see `map`."""
-    end = None if timeout is None else time.monotonic() + timeout
-    calls = zip(*iterables)
-    if buffersize is None:
-        return _results([executor.submit(fn, *args) for args in calls], end)
-    futures = [executor.submit(fn, *args) for args in itertools.islice(calls, buffersize)]
-    return _buffered_results(collections.deque(futures), calls, fn, weakref.ref(executor), end)
-
-
-def _left(end):
-    return None if end is None else end - time.monotonic()
-
-
-def _results(futures, end):
-    # It keeps no reference on the executor, nor on what it has yielded.
-    try:
-        futures.reverse()
-        while futures:
-            yield result_or_cancel(futures.pop(), _left(end))
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _buffered_results(futures, calls, fn, executor_reference, end):
-    # An executor that is dropped gets no more of them.
-    try:
-        while futures:
-            executor = executor_reference()
-            args = None if executor is None else next(calls, None)
-            if args is not None:
-                futures.append(executor.submit(fn, *args))
-            del executor, args
-            yield result_or_cancel(futures.popleft(), _left(end))
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def check_buffersize(buffersize):
-    if buffersize is not None and not isinstance(buffersize, int):
-        raise TypeError('buffersize must be an integer or None')
-    if buffersize is not None and buffersize < 1:
-        raise ValueError('buffersize must be None or > 0')
-
-
-class ExecutorFace(StandardExecutor):
-    """What all executors of ours have in the same way."""
-
-    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
-        """Calls `fn` for the items of the iterables, and returns an iterator over the results.
-
-        The results come in the order of the items; an item's exception is raised in its place. All
-        items are submitted at once, or no more than `buffersize` of them ahead of the results that
-        were taken. `timeout` is how many seconds the iteration may take from now on.
-        `chunksize` is for processes.
-        """
-        check_buffersize(buffersize)
-        return map_results(self, fn, iterables, timeout, buffersize)
 
 
 class ThreadPoolExecutor(ExecutorFace, NativeThreadExecutor, StandardThreadPoolExecutor,
@@ -132,6 +60,26 @@ class ThreadPoolExecutor(ExecutorFace, NativeThreadExecutor, StandardThreadPoolE
         self._crew.take(future)
         return future
 
+    with_options = with_options
+
+    def _make(self, fn, args, kwargs):
+        future = PoolFuture()
+        future._call = (fn, args, kwargs)
+        return future
+
+    def _take(self, future):
+        self._crew.take(future)
+
+    def pause(self):
+        """Starts no more calls until `resume`; what runs goes on."""
+        self._crew.pause()
+        NativeThreadExecutor.pause(self)
+
+    def resume(self):
+        """Goes on after `pause`."""
+        self._crew.resume()
+        NativeThreadExecutor.resume(self)
+
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Takes no more calls; what was taken still runs, unless `cancel_futures` says otherwise.
 
@@ -153,7 +101,7 @@ class ThreadPoolExecutor(ExecutorFace, NativeThreadExecutor, StandardThreadPoolE
         """Waits for what runs on the library's threads; Ctrl-C is seen between two looks."""
         while True:
             try:
-                NativeThreadExecutor.shutdown(self, Cfut.ShutdownFlags.WAIT, NATIVE_LOOK_USEC)
+                wait_in_c(NativeThreadExecutor.shutdown, self, Cfut.ShutdownFlags.WAIT, NATIVE_LOOK_USEC)
                 return
             except GLib.Error as error:
                 if not is_timeout(error):

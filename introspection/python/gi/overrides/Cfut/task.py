@@ -43,17 +43,21 @@ class PoolFuture(OwnFuture):
     _since = 0.0
     _is_asked_to_stop = False
     _paused = None
+    _run_seconds = None
+    _is_aside = False
     _progress = (0, 0)
     _message = None
     _worker_name = None
 
     def _run(self):
-        """Runs the call and settles the future."""
+        """Runs the call and settles the future. True: a deadline did that, and a thread stands in."""
         if not self._move(PENDING, RUNNING):
             self._call = None
-            return
+            return False
         if self._is_object:
             self._tell_object()
+        if self._run_seconds is not None:
+            self._crew.limit(self)
         function, args, kwargs = self._call
         self._call = None
         before = getattr(_thread, 'task', None)
@@ -64,14 +68,15 @@ class PoolFuture(OwnFuture):
             _thread.task = before
             function = args = kwargs = None
             if self._is_asked_to_stop and asks_to_stop(exception):
-                self._settle(NOTIFIED, None, None)
+                is_late = not self._settle(NOTIFIED, None, None)
             else:
-                self._settle(FINISHED, None, exception)
+                is_late = not self._settle(FINISHED, None, exception)
+            is_late = is_late and self._run_seconds is not None
             self = None  # or the traceback would hold the future that holds the exception
-        else:
-            _thread.task = before
-            function = args = kwargs = None
-            self._settle(FINISHED, result, None)
+            return is_late
+        _thread.task = before
+        function = args = kwargs = None
+        return not self._settle(FINISHED, result, None) and self._run_seconds is not None
 
     def cancel(self):
         """Cancels it, if it was not started: returns whether it is cancelled now.
@@ -115,7 +120,7 @@ class PoolFuture(OwnFuture):
         """
         paused = self._paused
         if paused is not None and not self._is_asked_to_stop:
-            paused.wait()
+            paused.wait()  # until resumed, or asked to stop
         if self._is_asked_to_stop:
             raise CancelledError()
 
@@ -144,10 +149,19 @@ class PoolFuture(OwnFuture):
         """Lets it go on."""
         with lock:
             paused, self._paused = self._paused, None
+            is_aside, self._is_aside = self._is_aside, False
         if paused is not None:
             paused.set()
-            if self._call is not None:
-                self._crew.take_back(self)
+        if is_aside:
+            self._crew.take_back(self)
+
+    def _wait_in_queue(self, crew):
+        """Its turn has come while it is paused: it is queued again when it is resumed."""
+        with lock:
+            if self._paused is not None:
+                self._is_aside = True
+                return
+        crew.take_back(self)
 
     def is_paused(self):
         """Whether it is paused."""

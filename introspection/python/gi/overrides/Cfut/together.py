@@ -100,6 +100,7 @@ def as_completed(fs, timeout=None):
     """Yields each of the futures once, as they settle; raises TimeoutError after `timeout` seconds."""
     end = None if timeout is None else time.monotonic() + timeout
     futures = set(fs)
+    del fs
     n_futures = len(futures)
     arrivals = Arrivals()
     watch = Watch(arrivals)

@@ -6,6 +6,7 @@ A blocking wait in C neither sees Ctrl-C nor calls anybody. So a thread sleeps o
 a `Sleeper`, that whoever settles a future releases, and whoever has a callback for the thread.
 """
 
+import sys
 import threading
 import time
 
@@ -15,6 +16,33 @@ from . import delivery
 lock = threading.RLock()
 
 _LONGEST_SECONDS = threading.TIMEOUT_MAX
+
+
+_lost = []
+
+
+def _keep(kind, value, trace):
+    _lost.append(value)
+
+
+def wait_in_c(function, *args):
+    """Calls a function in C that blocks for a while, and fails when its time is up.
+
+    A signal that came meanwhile is handled where PyGObject makes that error an exception, which then
+    prints what the handler has raised, and raises a RuntimeError in its place. Here it is raised.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function(*args)
+    hook, sys.excepthook = sys.excepthook, _keep
+    try:
+        return function(*args)
+    except RuntimeError:
+        if _lost:
+            raise _lost.pop() from None
+        raise
+    finally:
+        sys.excepthook = hook
+        _lost.clear()
 
 
 class Sleeper:

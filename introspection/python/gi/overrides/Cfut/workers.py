@@ -24,7 +24,9 @@ import time
 import weakref
 
 from . import delivery
-from .standard import BrokenThreadPool, FINISHED, LOGGER
+from .standard import BrokenThreadPool, FINISHED, LOGGER, PENDING
+from .options import RunDeadline
+from .timer import timer
 from .waits import Sleeper, block, lock
 
 # Each step of priority counts as much as so many seconds of waiting, and of so many futures that are
@@ -50,7 +52,7 @@ class Crew:
         self.idle = collections.deque()
         self.threads = set()
         self.n_named = 0
-        self.n_ended = 0
+        self.n_live = 0
         self.sleepers = []
         self.is_full = False
         self.is_closed = False   # nothing is taken any more
@@ -71,11 +73,13 @@ class Crew:
         with self.lock:
             if self.is_closed or self.broken is not None or _exit.has_begun:
                 self.check()
+            future._crew = self
+            future._since = now = time.monotonic()
             if future._priority == 0:
                 self.plain.append(future)
             else:
-                rank = time.monotonic() + future._priority * PRIORITY_SECONDS
-                heapq.heappush(self.urgent, (rank, next(self.order), future))
+                heapq.heappush(self.urgent, (now + future._priority * PRIORITY_SECONDS,
+                                             next(self.order), future))
             self.tickets.put(True)
             if not self.is_full:
                 self._add_thread_if_needed()
@@ -97,8 +101,40 @@ class Crew:
         thread = threading.Thread(name=name, target=run_thread, args=(self,))
         thread.start()
         self.n_named += 1
+        self.n_live += 1
         self.threads.add(thread)
         _exit.crews.add(self)
+
+    def limit(self, future):
+        """A future with a run deadline begins to run."""
+        timer.add(future._run_seconds, RunDeadline(future, self))
+
+    def stand_in(self):
+        """A thread is stuck: another one does its work until it comes back, and ends then."""
+        with self.lock:
+            self.max_workers += 1
+            self.is_full = False
+            if not self.is_closed and not _exit.has_begun and (self.plain or self.urgent):
+                self.add_thread()
+
+    def take_back(self, future):
+        """Puts a future that was paused in the queue at the end of it."""
+        with self.lock:
+            self.plain.append(future)
+            self.tickets.put(True)
+
+    def pause(self):
+        """Starts nothing until it is resumed or closed."""
+        with self.lock:
+            if self.resumed is None and not self.is_closed:
+                self.resumed = threading.Event()
+
+    def resume(self):
+        """Goes on."""
+        with self.lock:
+            resumed, self.resumed = self.resumed, None
+        if resumed is not None:
+            resumed.set()
 
     def next_future(self):
         """The future whose turn it is; None: there is none."""
@@ -143,9 +179,7 @@ class Crew:
         """Takes no more. What is queued still runs."""
         with self.lock:
             self.is_closed = True
-            if self.resumed is not None:
-                self.resumed.set()
-                self.resumed = None
+        self.resume()
         self.tickets.put(False)
 
     def join(self):
@@ -156,7 +190,7 @@ class Crew:
             self.sleepers.append(sleeper)
         try:
             if threading.current_thread() not in threads:
-                block(lambda: self.n_ended >= len(threads), sleeper, None)
+                block(lambda: self.n_live == 0, sleeper, None)
         finally:
             self.sleepers.remove(sleeper)
         for thread in threads:
@@ -178,7 +212,7 @@ def run_thread(crew):
         LOGGER.critical('Exception in worker', exc_info=True)
     finally:
         with crew.lock:
-            crew.n_ended += 1
+            crew.n_live -= 1
             sleepers = list(crew.sleepers)
         for sleeper in sleepers:
             sleeper.wake()
@@ -193,13 +227,25 @@ def serve(crew):
             wait_until_resumed(crew)
         future = next_future()
         if future is not None:
-            future._run()
+            is_late = run(future, crew)
             del future
+            if is_late:
+                with crew.lock:
+                    crew.max_workers -= 1
+                    crew.threads.discard(threading.current_thread())
+                return
             if not crew.is_full:
                 crew.idle.append(None)
         elif crew.is_closed or _exit.has_begun:
             crew.tickets.put(False)
             return
+
+
+def run(future, crew):
+    if future._paused is not None and future._state == PENDING:
+        future._wait_in_queue(crew)
+        return False
+    return future._run()
 
 
 def wait_until_resumed(crew):
