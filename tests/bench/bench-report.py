@@ -38,6 +38,8 @@ class Programs:
         serve = [] if series.fresh else ["--serve"]
         numbers = [str(n), str(series.workers), str(series.window)]
         path = os.path.join(self.folder, f"bench-{series.program}")
+        root = os.path.join(self.folder, "..", "..")
+        override = os.path.join(HERE, "..", "..", "introspection", "python")
         return {
             "cfut": [path, *serve, *ours],
             "glib": [path, *serve, *ours],
@@ -46,6 +48,10 @@ class Programs:
             "qt": [path, series.case, *numbers],
             "java": ["java", "-cp", self.folder, "Bench", series.case, *numbers],
             "python": ["/usr/bin/python3", os.path.join(HERE, "bench-python.py"), *numbers],
+            "cfut-python": ["/usr/bin/env", f"PYTHONPATH={override}",
+                            f"GI_TYPELIB_PATH={root}/introspection", f"LD_LIBRARY_PATH={root}/cfut",
+                            "/usr/bin/python3", os.path.join(HERE, "bench-python-cfut.py"), series.case,
+                            *numbers],
             "xargs": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "xargs", *numbers],
             "parallel": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "parallel",
                          *numbers],
@@ -57,6 +63,7 @@ class Programs:
         if program.startswith("python"):
             program = "python"
         files = {"java": os.path.join(self.folder, "Bench.class"), "python": "/usr/bin/python3",
+                 "cfut-python": os.path.join(self.folder, "../../introspection/Cfut-1.typelib"),
                  "xargs": "/usr/bin/xargs", "parallel": "/usr/bin/parallel"}
         return os.path.exists(files.get(program, os.path.join(self.folder, f"bench-{program}")))
 

@@ -222,6 +222,20 @@ def batches():
             Target("commands", "GNU parallel", 0.5),
         ], rounds=9),
         *process_batches(Series, Target, Batch),
+        Batch("python", f"from Python: submit + result, windows of {WINDOW:,}", [
+            Series("call", "cfut-python", "threads", 20_000, fresh=True),
+            Series("native call", "cfut-python", "native", 20_000, fresh=True),
+            Series("CPython", "python", "threads", 20_000, fresh=True),
+        ], [
+            Target("call", "CPython", 1.5),
+            Target("native call", "CPython", 0.4),
+        ], rounds=9),
+        Batch("python-one", "from Python: one call after the other", [
+            Series("call", "cfut-python", "threads", 5_000, window=1, fresh=True),
+            Series("native call", "cfut-python", "native", 5_000, window=1, fresh=True),
+            Series("CPython", "python", "threads", 5_000, window=1, fresh=True),
+        ], told("call", "CPython") + told("native call", "CPython"),
+            rounds=9),
         Batch("idle", "idle executor, from 1 s after its last task: wake-ups in 5 s", [
             Series("idle", "cfut", "idle", 5),
         ], [Target("idle", None, 0, value="times", kind="value", unit="times")], rounds=1),
