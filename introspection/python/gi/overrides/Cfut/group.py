@@ -117,6 +117,7 @@ class Group(NativeGroup):
         arrived = collections.deque()
         known = set()
         waiting = None
+        n_yielded = 0
 
         def on_done(future):
             arrived.append(future)
@@ -129,11 +130,12 @@ class Group(NativeGroup):
                     known.add(future)
                     future.add_done_callback(on_done)
             if not arrived:
-                if all(future.done() for future in known):
+                if n_yielded == len(known):
                     return
                 waiting = OwnFuture()
                 await waiting
             while arrived:
+                n_yielded += 1
                 yield arrived.popleft()
 
     def get_progress(self):
