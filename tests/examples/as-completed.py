@@ -7,39 +7,31 @@ import sys
 
 import gi
 gi.require_version('Cfut', '1')
-from gi.repository import Cfut, GLib
+from gi.repository import Cfut
 
 
-def count_primes(task, limit):
+def count_primes(limit):
     """Runs on a thread of the pool. The future gets what it raises."""
     if limit < 2:
-        raise GLib.Error.new_literal(GLib.quark_from_string('primes'), 'No number is below it', 0)
-    n_primes = 0
-    for number in range(2, limit):
-        n_primes += all(number % divisor for divisor in range(2, int(number ** 0.5) + 1))
-    task.set_result_int64(n_primes)
-    return True
+        raise ValueError('No number is below it')
+    return sum(all(number % divisor for divisor in range(2, int(number ** 0.5) + 1))
+               for number in range(2, limit))
 
 
 def main():
-    executor = Cfut.ThreadExecutor(max_workers=3)
-    group = Cfut.Group()
     limits = [300000, 10, 50000, 0, 1000]
+    n_failed = 0
 
-    for limit in limits:
-        future = executor.submit(count_primes, limit)
-        future.set_name('below %d' % limit)
-        group.add(future)
-
-    n_settled = 0
-    while (future := group.next(-1, None)) is not None:
-        n_settled += 1
-        try:
-            outcome = '%d primes' % future.result_int64(0)
-        except GLib.Error as error:
-            outcome = error.message
-        print('[%d/%d] %s: %s' % (n_settled, len(limits), future.dup_name(), outcome))
-    print('%d done, %d of them failed' % (group.get_n_done(), group.get_n_failed()))
+    with Cfut.ThreadPoolExecutor(max_workers=3) as executor:
+        futures = {executor.submit(count_primes, limit): limit for limit in limits}
+        for n, future in enumerate(Cfut.as_completed(futures), 1):
+            try:
+                outcome = '%d primes' % future.result()
+            except ValueError as error:
+                outcome = error
+                n_failed += 1
+            print('[%d/%d] below %d: %s' % (n, len(limits), futures[future], outcome))
+    print('%d done, %d of them failed' % (n, n_failed))
 
 
 if __name__ == '__main__':

@@ -8,26 +8,24 @@ import threading
 
 import gi
 gi.require_version('Cfut', '1')
-from gi.repository import Cfut, Gio, GLib
+from gi.repository import Cfut, GLib
 
 
-def look_up(task, id):
+def look_up(id):
     if id <= 0:
-        raise GLib.Error.new_literal(Gio.io_error_quark(), 'There is no user %d' % id,
-                                     Gio.IOErrorEnum.NOT_FOUND)
-    task.set_result_string({1: 'Ada', 2: 'Grace'}[id])
-    return True
+        raise KeyError('There is no user %d' % id)
+    return {1: 'Ada', 2: 'Grace'}[id]
 
 
-def greet(settled, *data):
+def greet(settled):
     """What a callback gets has settled, so that the result is there without waiting."""
     try:
-        print('Good morning, ' + settled.result_string(0))
-    except GLib.Error as error:
-        print('Nobody to greet: ' + error.message)
+        print('Good morning, ' + settled.result())
+    except KeyError as error:
+        print('Nobody to greet: ' + error.args[0])
 
 
-def write_log(settled, *data):
+def write_log(settled):
     on_main_thread = threading.current_thread() is threading.main_thread()
     print('  log: %s, on the %s thread' % (settled.get_state().value_name,
                                            'main' if on_main_thread else 'wrong'))
@@ -36,11 +34,14 @@ def write_log(settled, *data):
 def main():
     loop = GLib.MainLoop()
     # One worker: the users come in the order in which they are looked up.
-    executor = Cfut.ThreadExecutor(max_workers=1)
+    executor = Cfut.ThreadPoolExecutor(max_workers=1)
+    # It waits until all are there: a callback that is added to what has settled is called at once.
+    all_there = threading.Event()
+    executor.submit(all_there.wait)
     ids = [1, 2, -3]
     n_left = len(ids)
 
-    def count_down(settled, *data):
+    def count_down(settled):
         nonlocal n_left
         n_left -= 1
         print('  %d to go' % n_left)
@@ -49,11 +50,12 @@ def main():
 
     for id in ids:
         future = executor.submit(look_up, id)
-        future.add_done_callback(Cfut.CallbackFlags.DEFAULT, greet)
-        future.add_done_callback(Cfut.CallbackFlags.DEFAULT, write_log)
-        future.add_done_callback(Cfut.CallbackFlags.DEFAULT, count_down)
+        future.add_done_callback(greet)
+        future.add_done_callback(write_log)
+        future.add_done_callback(count_down)
 
     print('All are submitted')
+    all_there.set()
     loop.run()
 
 

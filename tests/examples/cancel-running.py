@@ -8,46 +8,39 @@ import threading
 
 import gi
 gi.require_version('Cfut', '1')
-from gi.repository import Cfut, Gio, GLib
+from gi.repository import Cfut, Gio
 
 
-def search(task, started):
+def search(started):
     """Looks for an odd number that two divides, and would do so for ever."""
+    task = Cfut.current_task()
     started.set()
     odd = 1
     while odd % 2 != 0:
         odd += 2
-        task.checkpoint()  # raises what says that it was asked to stop
-    return True
+        task.checkpoint()  # raises CancelledError when it was asked to stop
 
 
-def accept_connection(task, started):
+def accept_connection(started):
     """Waits for somebody to connect, and nobody will."""
     listener = Gio.SocketListener()
     listener.add_any_inet_port(None)
     started.set()
-    listener.accept(task.get_cancellable())
-    return True
+    listener.accept(Cfut.current_task().get_cancellable())
 
 
 def main():
-    executor = Cfut.ThreadExecutor()
-
-    for name, function in (('search', search), ('accept', accept_connection)):
-        started = threading.Event()
-        future = executor.submit(function, started)
-        started.wait()
-        if not future.cancel():
-            print(name + ': was asked to stop')
-        try:
-            future.result(-1)
-        except GLib.Error as error:
-            if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED):
+    with Cfut.ThreadPoolExecutor() as executor:
+        for name, function in (('search', search), ('accept', accept_connection)):
+            started = threading.Event()
+            future = executor.submit(function, started)
+            started.wait()
+            if not future.cancel():
+                print(name + ': was asked to stop')
+            try:
+                future.result()
+            except Cfut.CancelledError:
                 print(name + ': has stopped')
-            else:
-                print(name + ': ' + error.message)
-
-    executor.shutdown(Cfut.ShutdownFlags.WAIT, -1)
 
 
 if __name__ == '__main__':

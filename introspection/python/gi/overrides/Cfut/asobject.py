@@ -34,6 +34,8 @@ def tell_object(future):
     elif state in SETTLED:
         if future._exception is not None:
             promise.reject(error_of(future._exception))
+            if future._is_seen:
+                NativeFuture.dup_error(future)
         elif future._result is None:
             promise.resolve(None)
         else:

@@ -66,6 +66,7 @@ class FutureFace:
 
     _sleepers = None
     _is_object = True
+    _is_seen = False
 
     # GObject's go by the object in C, which one of our own does not have.
     __hash__ = object.__hash__
@@ -164,10 +165,15 @@ class FutureFace:
                 return
         delivery.call(fn, self)
 
+    def _see(self):
+        """Somebody looks at its exception: the object must not report it as one that nobody saw."""
+        self._is_seen = True
+        if self._is_object:
+            NativeFuture.dup_error(self)
+
     def _raise_or_return(self):
         if self._exception is not None:
-            if self._is_object:
-                NativeFuture.dup_error(self)  # it was seen
+            self._see()
             try:
                 raise self._exception
             finally:
@@ -459,8 +465,8 @@ class OwnFuture(ObjectFace, Future):
             raise TimeoutError()
         if self._state in WAS_CANCELLED:
             raise CancelledError()
-        if self._is_object and self._exception is not None:
-            NativeFuture.dup_error(self)  # it was seen
+        if self._exception is not None:
+            self._see()
         return self._exception
 
     __repr__ = StandardFuture.__repr__
