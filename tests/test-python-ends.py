@@ -74,7 +74,7 @@ WAITS = {
     'the next of a group': 'Cfut.Group([blocked]).next()',
     'a group': 'list(Cfut.Group([promise.get_future()]))',
     'a shutdown': 'executor.shutdown()',
-    'with callbacks': 'blocked.add_done_callback(print); blocked.result()',
+    'with callbacks': 'blocked.add_done_callback(repr); blocked.result()',
     'a coroutine': 'Cfut.run(use())',
 }
 

@@ -133,6 +133,19 @@ def test_a_deadline_that_is_kept_changes_nothing():
         assert futures[0].dup_name() == 'named' and len(executor._threads) == 1
 
 
+def test_calls_that_wait_for_calls_do_not_deadlock():
+    with Cfut.ThreadPoolExecutor(1) as executor:
+        def sum_to(n):
+            return n + executor.submit(sum_to, n - 1).result() if n else 0
+
+        assert executor.submit(sum_to, 40).result(PATIENCE_SECONDS) == sum(range(41))
+
+        def failing():
+            return executor.submit(int, 'x').result()
+
+        assert isinstance(executor.submit(failing).exception(PATIENCE_SECONDS), ValueError)
+
+
 def test_priorities():
     gate, order = Gate(), []
     with Cfut.ThreadPoolExecutor(1) as executor:

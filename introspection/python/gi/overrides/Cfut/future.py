@@ -362,6 +362,23 @@ def _on_native_settled(future, *data):
         LOGGER.exception('exception while %r was told that it has settled', future)
 
 
+class PromiseFuture(Future):
+    """The future of a promise.
+
+    There are classes beforehand for the types that C makes: PyGObject aborts the program if Ctrl-C is
+    pressed while it makes one.
+    """
+
+    __module__ = 'gi.overrides.Cfut'
+    __qualname__ = 'Future'
+    __gtype__ = Cfut.Promise.get_future_type()
+
+
+PromiseFuture.__name__ = 'Future'
+PromiseFuture.__gtype__.pytype = PromiseFuture
+Cfut.Task
+
+
 class OwnFuture(ObjectFace, Future):
     """A future that Python makes and settles."""
 

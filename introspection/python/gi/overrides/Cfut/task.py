@@ -14,6 +14,9 @@ from .future import NativeFuture, OwnFuture
 from .standard import CancelledError, FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED
 from .waits import lock
 
+# How deep calls may run one another.
+DEPTH_LIMIT = 64
+
 _thread = threading.local()
 
 
@@ -77,6 +80,31 @@ class PoolFuture(OwnFuture):
         _thread.task = before
         function = args = kwargs = None
         return not self._settle(FINISHED, result, None) and self._run_seconds is not None
+
+    def _help(self):
+        """Runs it here, if this is a thread of its pool: who waits for a queued call may be the only one."""
+        task = getattr(_thread, 'task', None)
+        depth = getattr(_thread, 'depth', 0)
+        if task is None or task._crew is not self._crew or depth >= DEPTH_LIMIT or self._paused is not None:
+            return
+        _thread.depth = depth + 1
+        try:
+            if self._run():
+                self._crew.give_way()
+        finally:
+            _thread.depth = depth
+
+    def result(self, timeout=None):
+        """Waits for at most so many seconds, and returns the result or raises the exception.
+
+        A call of the same pool that waits for one that is still queued runs it itself.
+        """
+        try:
+            if timeout is None and self._call is not None:
+                self._help()
+            return super().result(timeout)
+        finally:
+            self = None  # or the traceback would hold the future that holds the exception
 
     def cancel(self):
         """Cancels it, if it was not started: returns whether it is cancelled now.

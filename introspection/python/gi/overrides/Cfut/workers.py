@@ -117,6 +117,11 @@ class Crew:
             if not self.is_closed and not _exit.has_begun and (self.plain or self.urgent):
                 self.add_thread()
 
+    def give_way(self):
+        """A thread that another one stood in for has come back."""
+        with self.lock:
+            self.max_workers -= 1
+
     def take_back(self, future):
         """Puts a future that was paused in the queue at the end of it."""
         with self.lock:
@@ -227,11 +232,16 @@ def serve(crew):
             wait_until_resumed(crew)
         future = next_future()
         if future is not None:
-            is_late = run(future, crew)
+            # No function may stand between this and the call: a traceback would keep its frame.
+            if future._paused is not None and future._state == PENDING:
+                future._wait_in_queue(crew)
+                is_late = False
+            else:
+                is_late = future._run()
             del future
             if is_late:
+                crew.give_way()
                 with crew.lock:
-                    crew.max_workers -= 1
                     crew.threads.discard(threading.current_thread())
                 return
             if not crew.is_full:
@@ -239,13 +249,6 @@ def serve(crew):
         elif crew.is_closed or _exit.has_begun:
             crew.tickets.put(False)
             return
-
-
-def run(future, crew):
-    if future._paused is not None and future._state == PENDING:
-        future._wait_in_queue(crew)
-        return False
-    return future._run()
 
 
 def wait_until_resumed(crew):
