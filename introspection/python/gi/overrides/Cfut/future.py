@@ -376,7 +376,6 @@ class PromiseFuture(Future):
 
 PromiseFuture.__name__ = 'Future'
 PromiseFuture.__gtype__.pytype = PromiseFuture
-Cfut.Task
 
 
 class OwnFuture(ObjectFace, Future):

@@ -32,8 +32,9 @@ from gi.repository import Cfut, GLib
 
 from . import pickles, worker
 from .errors import DOMAIN, BrokenError, exception_for, is_timeout
-from .future import NATIVE_WAIT_SECONDS, NATIVE_WAIT_USEC, Future, FutureType, OwnFuture
-from .pool import ExecutorFace, check_buffersize, map_results
+from .executor import ExecutorFace, check_buffersize, map_results
+from .future import Future, NativeType, OwnFuture
+from .standard import TimeoutError
 
 NativeFuture = Future.__mro__[2]
 NativeProcessExecutor = Cfut.ProcessExecutor
@@ -115,27 +116,29 @@ def _keep(future, result):
 
 
 @override
-class Task(Cfut.Task, metaclass=FutureType):
+class Task(Cfut.Task, metaclass=NativeType):
     """The future of what an executor in C was given; of a pool of processes too."""
 
     __module__ = 'gi.overrides.Cfut'
 
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
+        if not self._wait(timeout):
+            raise TimeoutError()
         if not self._is_attached:
             # What is usual costs two calls into C, and nobody has to be told of it.
             try:
-                message = NativeFuture.result_variant(self, NATIVE_WAIT_USEC if timeout is None or
-                                                      timeout >= NATIVE_WAIT_SECONDS else
-                                                      max(0, int(timeout * 1e6)))
+                value = NativeFuture.result(self, 0)
             except GLib.Error:
-                message = None  # not yet, or it has failed, or it is no variant
-            if message is not None and message.get_type_string() == pickles.SMALL_FORM:
+                return super().result(timeout)
+            if not isinstance(value, GLib.Variant):
+                return value
+            if value.get_type_string() == pickles.SMALL_FORM:
                 kept = _kept.get(id(self))
                 if kept is not None:
                     return kept.result
                 try:
-                    return _keep(self, pickles.loads(message.get_data_as_bytes().get_data()))
+                    return _keep(self, pickles.loads(value.get_data_as_bytes().get_data()))
                 except Exception:
                     pass  # what is usual, once more, has the exception
         return super().result(timeout)
@@ -211,7 +214,7 @@ def _check_max_tasks(max_tasks, context):
                          'method; supply a different mp_context.')
 
 
-class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=FutureType):
+class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=NativeType):
     """Runs calls on a pool of processes: a drop-in for `concurrent.futures.ProcessPoolExecutor`.
 
     There are `max_workers` processes at most, one for each processor where it is not given, and they
@@ -299,8 +302,8 @@ class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=FutureT
             raise ValueError('chunksize must be >= 1.')
         check_buffersize(buffersize)
         if chunksize == 1:
-            return map_results(self.submit, fn, iterables, timeout, buffersize)
-        return _chain(map_results(self.submit, partial(_run_chunk, fn),
+            return map_results(self, fn, iterables, timeout, buffersize)
+        return _chain(map_results(self, partial(_run_chunk, fn),
                                   [_chunks(iterables, chunksize)], timeout, buffersize))
 
     def shutdown(self, wait=True, *, cancel_futures=False):
