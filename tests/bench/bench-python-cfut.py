@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: the cfut authors
 #
-# The library from Python, with its override: bench-python-cfut.py CASE N WORKERS WINDOW
+# The library from Python, with its override: bench-python-cfut.py CASE N WORKERS WINDOW, once for
+# each line of the input
 #
 #   threads  a call of Python's: what bench-python.py does with CPython's pool
 #   native   a function of C's that does nothing, called by its name
@@ -38,24 +39,27 @@ def add_native(functions):
     library.cfut_functions_add(ctypes.c_void_p(hash(functions)), b'nothing', function, None, None)
 
 
+def measure(case, submit, n, window):
+    flow(submit, max(n // 10, 1), window)
+    wall = time.monotonic_ns()
+    cpu = time.process_time_ns()
+    flow(submit, n, window)
+    wall = time.monotonic_ns() - wall
+    cpu = time.process_time_ns() - cpu
+    print(json.dumps({"case": case, "ns": wall / n, "cpu_ns": cpu / n}), flush=True)
+
+
 def main():
     case = sys.argv[1]
     n, workers, window = map(int, sys.argv[2:])
-    if window <= 0:
-        window = n
-    with Cfut.ThreadPoolExecutor(workers) as executor:
-        if case == 'native':
-            add_native(executor.get_functions())
-            submit = lambda: executor.call(None, 'nothing', None)
-        else:
-            submit = lambda: executor.submit(nothing)
-        flow(submit, max(n // 10, 1), window)
-        wall = time.monotonic_ns()
-        cpu = time.process_time_ns()
-        flow(submit, n, window)
-        wall = time.monotonic_ns() - wall
-        cpu = time.process_time_ns() - cpu
-    print(json.dumps({"case": case, "ns": wall / n, "cpu_ns": cpu / n}))
+    for _ in sys.stdin:
+        with Cfut.ThreadPoolExecutor(workers) as executor:
+            if case == 'native':
+                add_native(executor.get_functions())
+                submit = lambda: executor.call(None, 'nothing', None)
+            else:
+                submit = lambda: executor.submit(nothing)
+            measure(case, submit, n, window or n)
 
 
 main()

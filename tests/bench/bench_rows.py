@@ -223,17 +223,17 @@ def batches():
         ], rounds=9),
         *process_batches(Series, Target, Batch),
         Batch("python", f"from Python: submit + result, windows of {WINDOW:,}", [
-            Series("call", "cfut-python", "threads", 20_000, fresh=True),
-            Series("native call", "cfut-python", "native", 20_000, fresh=True),
-            Series("CPython", "python", "threads", 20_000, fresh=True),
+            Series("call", "cfut-python", "threads", 20_000),
+            Series("native call", "cfut-python", "native", 20_000),
+            Series("CPython", "python", "threads", 20_000),
         ], [
             Target("call", "CPython", 1.5),
             Target("native call", "CPython", 0.4),
         ], rounds=9),
         Batch("python-one", "from Python: one call after the other", [
-            Series("call", "cfut-python", "threads", 5_000, window=1, fresh=True),
-            Series("native call", "cfut-python", "native", 5_000, window=1, fresh=True),
-            Series("CPython", "python", "threads", 5_000, window=1, fresh=True),
+            Series("call", "cfut-python", "threads", 5_000, window=1),
+            Series("native call", "cfut-python", "native", 5_000, window=1),
+            Series("CPython", "python", "threads", 5_000, window=1),
         ], told("call", "CPython") + told("native call", "CPython"),
             rounds=9),
         Batch("idle", "idle executor, from 1 s after its last task: wake-ups in 5 s", [
