@@ -18,7 +18,7 @@ import importlib
 
 __all__ = []
 
-for _name in ('standard', 'errors', 'future', 'together', 'task', 'pool', 'processes', 'group',
+for _name in ('standard', 'errors', 'future', 'together', 'task', 'pool', 'shared', 'processes', 'group',
               'coroutine', 'payload'):
     _module = importlib.import_module('.' + _name, __name__)
     for _public in _module.__all__:

@@ -24,19 +24,19 @@ import threading
 import traceback
 import weakref
 from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
+from concurrent.futures.process import ProcessPoolExecutor as StandardProcessPoolExecutor
 from functools import partial
 from multiprocessing import spawn, util
 
 from gi.overrides import override
 from gi.repository import Cfut, GLib
 
-from . import pickles, worker
+from . import pickles, shared, worker
 from .errors import DOMAIN, BrokenError, exception_for, is_timeout
 from .executor import ExecutorFace, check_buffersize, map_results
-from .future import Future, NativeType, OwnFuture
+from .future import NativeFuture, NativeType, OwnFuture
 from .standard import TimeoutError
 
-NativeFuture = Future.__mro__[2]
 NativeProcessExecutor = Cfut.ProcessExecutor
 
 # How long shutdown stays in C, where Ctrl-C does not reach it.
@@ -214,7 +214,8 @@ def _check_max_tasks(max_tasks, context):
                          'method; supply a different mp_context.')
 
 
-class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=NativeType):
+class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, StandardProcessPoolExecutor,
+                          metaclass=NativeType):
     """Runs calls on a pool of processes: a drop-in for `concurrent.futures.ProcessPoolExecutor`.
 
     There are `max_workers` processes at most, one for each processor where it is not given, and they
@@ -243,6 +244,8 @@ class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=NativeT
         self._initializer = None if initializer is None else (initializer, initargs)
         self._is_prepared = False
         self._is_shut_down = False
+        self._max_workers = max_workers
+        self._shared = {}
         self._lock = threading.RLock()
         _exit.executors.add(self)
 
@@ -265,6 +268,21 @@ class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=NativeT
             self._initializer = None
             self._is_prepared = True
 
+    def share(self, name, dictionary):
+        """Has the workers find a SharedDict by a name, with `Cfut.get_shared`."""
+        with self._lock:
+            if name in self._shared.values():
+                raise ValueError('a dict is shared by the name %r already' % (name,))
+            NativeProcessExecutor.share(self, name, dictionary)
+            self._shared[dictionary] = name
+
+    def _share_unnamed(self, dictionary):
+        """By which name it is shared; by one of ours from now on where it is not."""
+        with self._lock:
+            if dictionary not in self._shared:
+                self.share('cfut-%d' % shared.new_number(), dictionary)
+            return self._shared[dictionary]
+
     def _check(self):
         if self._is_shut_down:
             raise RuntimeError('cannot schedule new futures after shutdown')
@@ -281,11 +299,12 @@ class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, metaclass=NativeT
         if not self._is_prepared:
             self._prepare()
         try:
+            shared.pickling.executor = self
             message, fds = pickles.pack(pickles.dump((fn, args, kwargs)))
-        except BaseException as exception:
-            if not isinstance(exception, Exception):
-                raise
+        except Exception as exception:
             return _failed(exception)
+        finally:
+            shared.pickling.executor = None
         if fds is None:
             return self.call(None, worker.CALL, message)
         return self.call_with_fds(None, worker.CALL, message, fds)
