@@ -34,8 +34,9 @@ from gi.repository import Cfut, GLib
 from . import pickles, shared, worker
 from .errors import DOMAIN, BrokenError, exception_for, is_timeout
 from .executor import ExecutorFace, check_buffersize, map_results
-from .future import NativeFuture, NativeType, OwnFuture
-from .standard import TimeoutError
+from .future import NativeFuture, NativeType, OwnFuture, lock
+from .standard import FINISHED, LOGGER, NOTIFIED, PENDING, SETTLED, TimeoutError
+from .waits import wait_in_c
 
 NativeProcessExecutor = Cfut.ProcessExecutor
 
@@ -92,27 +93,56 @@ def _load_exception(pickled, text):
     return exception
 
 
-class _Kept(weakref.ref):
-    """The result of a future, as long as there is that future."""
+class _Standing(weakref.ref):
+    """What Python knows of a future of C's, as long as there is its wrapper.
 
-    __slots__ = ('key', 'result')
+    Attributes of the wrapper's own would be simpler. But with them it is bound to the object in C,
+    for as long as anything in C holds that: where no main loop runs it would stay for ever, with its
+    result; and the library's I/O thread could not let go of it without the interpreter's lock.
+    """
 
-
-# By the future's address. An attribute of the future's would be simpler; but then the library's I/O
-# thread, to let go of the future, would have to wait for the interpreter's lock.
-_kept = {}
-
-
-def _forget(kept):
-    _kept.pop(kept.key, None)
+    __slots__ = ('key', 'state', 'result', 'exception', 'condition', 'waiters', 'callbacks', 'sleepers')
 
 
-def _keep(future, result):
-    """The result that counts, as another thread may have been faster."""
-    kept = _Kept(future, _forget)
-    kept.key = id(future)
-    kept.result = result
-    return _kept.setdefault(kept.key, kept).result
+# By the wrapper's address.
+_standings = {}
+
+
+def _forget(standing):
+    if _standings.get(standing.key) is standing:
+        del _standings[standing.key]
+
+
+def _stand(future, state, result=None):
+    """Gives it a standing, unless it has one; returns the one that it has."""
+    standing = _Standing(future, _forget)
+    standing.key = id(future)
+    standing.state = state
+    standing.result = result
+    standing.exception = standing.condition = standing.waiters = standing.sleepers = None
+    standing.callbacks = ()
+    return _standings.setdefault(standing.key, standing)
+
+
+def _in_standing(name):
+    def get(self):
+        return getattr(self._stand(), name)
+
+    def set(self, value):
+        setattr(self._stand(), name, value)
+
+    return property(get, set)
+
+
+def _on_settled(future, held=None):
+    """Called on the thread that settled it."""
+    try:
+        future._fill()
+    except BaseException:
+        LOGGER.exception('exception while %r was told that it has settled', future)
+    finally:
+        if held:
+            held.clear()
 
 
 @override
@@ -121,32 +151,98 @@ class Task(Cfut.Task, metaclass=NativeType):
 
     __module__ = 'gi.overrides.Cfut'
 
+    _state = _in_standing('state')
+    _result = _in_standing('result')
+    _exception = _in_standing('exception')
+    _done_callbacks = _in_standing('callbacks')
+    _sleepers = _in_standing('sleepers')
+
+    @property
+    def _is_attached(self):
+        return id(self) in _standings
+
+    @property
+    def _condition(self):
+        standing = self._stand()
+        if standing.condition is None:
+            with lock:
+                if standing.condition is None:
+                    standing.waiters = []
+                    standing.condition = threading.Condition()
+        return standing.condition
+
+    @property
+    def _waiters(self):
+        self._condition
+        return self._stand().waiters
+
+    def _stand(self):
+        standing = _standings.get(id(self))
+        return self._attach() if standing is None else standing
+
+    def _attach(self):
+        standing = _stand(self, PENDING)
+        if NativeFuture.is_settled(self):
+            self._fill()
+        else:
+            # It holds the wrapper, with those who wait, until it is called.
+            NativeFuture.add_done_callback(self, Cfut.CallbackFlags.DIRECT, _on_settled, [self])
+        return standing
+
+    def _settle(self, state, result, exception):
+        standing = self._stand()
+        condition = standing.condition
+        if condition is None:
+            with lock:
+                condition = standing.condition
+                if condition is None:
+                    if standing.state in SETTLED:
+                        return False
+                    standing.result, standing.exception, standing.state = result, exception, state
+        if condition is not None:
+            with condition, lock:
+                if standing.state in SETTLED:
+                    return False
+                standing.result, standing.exception, standing.state = result, exception, state
+                for waiter in standing.waiters:
+                    if state == NOTIFIED:
+                        waiter.add_cancelled(self)
+                    elif exception is not None:
+                        waiter.add_exception(self)
+                    else:
+                        waiter.add_result(self)
+                condition.notify_all()
+        if standing.sleepers is not None:
+            for sleeper in standing.sleepers:
+                sleeper.wake()
+            standing.sleepers = None
+        if standing.callbacks:
+            self._invoke_callbacks()
+        return True
+
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
-        if not self._wait(timeout):
+        standing = _standings.get(id(self))
+        if standing is not None:
+            if standing.state == FINISHED and standing.exception is None:
+                return standing.result
+        elif not self._wait(timeout):
             raise TimeoutError()
-        if not self._is_attached:
-            # What is usual costs two calls into C, and nobody has to be told of it.
+        elif id(self) not in _standings:
+            # What is usual costs little, and nobody has to be told of it.
             try:
                 value = NativeFuture.result(self, 0)
-            except GLib.Error:
-                return super().result(timeout)
-            if not isinstance(value, GLib.Variant):
-                return value
-            if value.get_type_string() == pickles.SMALL_FORM:
-                kept = _kept.get(id(self))
-                if kept is not None:
-                    return kept.result
-                try:
-                    return _keep(self, pickles.loads(value.get_data_as_bytes().get_data()))
-                except Exception:
-                    pass  # what is usual, once more, has the exception
+                if not isinstance(value, GLib.Variant):
+                    return value
+                if value.get_type_string() == pickles.SMALL_FORM:
+                    result = pickles.loads(value.get_data_as_bytes().get_data())
+                    # Another thread may have been faster.
+                    return _stand(self, FINISHED, result).result
+            except Exception:
+                pass  # it has failed; or what is usual, once more, has the exception
         return super().result(timeout)
 
     def _decode(self):
-        kept = _kept.get(id(self))
-        if kept is not None:
-            return kept.result
         result = NativeFuture.result(self, 0)
         if isinstance(result, GLib.Variant) and pickles.is_pickle(result):
             return pickles.unpack(result, NativeFuture.get_fds(self))
@@ -214,7 +310,45 @@ def _check_max_tasks(max_tasks, context):
                          'method; supply a different mp_context.')
 
 
-class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, StandardProcessPoolExecutor,
+class _Face(ExecutorFace):
+    """The pool's way of `map`."""
+
+    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
+        """Calls `fn` for the items of the iterables, and returns an iterator over the results.
+
+        The results come in the order of the items; an item's exception is raised in its place.
+        `chunksize` items go to a process at once. All of them are submitted at once, or no more than
+        `buffersize` chunks ahead of the results that were taken. `timeout` is how many seconds the
+        iteration may take from now on.
+        """
+        if chunksize < 1:
+            raise ValueError('chunksize must be >= 1.')
+        check_buffersize(buffersize)
+        if chunksize == 1:
+            return map_results(self, fn, iterables, timeout, buffersize)
+        return _chain(map_results(self, partial(_run_chunk, fn),
+                                  [_chunks(iterables, chunksize)], timeout, buffersize))
+
+
+class _Options(_Face):
+    """A view of a pool: what is submitted to it has options."""
+
+    def __init__(self, executor, request, group):
+        self._executor = executor
+        self._request = request
+        self._group = group
+
+    def submit(self, fn, /, *args, **kwargs):
+        """Submits a call as the pool does, with the options."""
+        future = self._executor._submit(self._request, fn, args, kwargs)
+        return future if self._group is None else self._group.add(future)
+
+    def shutdown(self, wait=True, *, cancel_futures=False):
+        """Shuts the pool down."""
+        self._executor.shutdown(wait, cancel_futures=cancel_futures)
+
+
+class ProcessPoolExecutor(_Face, NativeProcessExecutor, StandardProcessPoolExecutor,
                           metaclass=NativeType):
     """Runs calls on a pool of processes: a drop-in for `concurrent.futures.ProcessPoolExecutor`.
 
@@ -294,6 +428,28 @@ class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, StandardProcessPo
 
         What cannot be pickled makes the future fail.
         """
+        return self._submit(None, fn, args, kwargs)
+
+    def with_options(self, *, name=None, priority=0, timeout=None, queue_timeout=None, group=None):
+        """Returns a view of the executor that submits with these options.
+
+        name: what the futures are called in lists and reports.
+        priority: how urgent the calls are, from -100 to 100; less is more urgent.
+        timeout: how many seconds a call may run. Then its future fails with DeadlineError, and its
+            process is asked to stop it, and ended when it does not.
+        queue_timeout: how many seconds it may wait before it is started.
+        group: a `Cfut.Group` that the futures join.
+        """
+        request = Cfut.Request(priority=max(-100, min(100, int(priority))))
+        if name is not None:
+            request.set_name(name)
+        if timeout is not None:
+            request.set_run_deadline_usec(max(0, int(timeout * 1e6)))
+        if queue_timeout is not None:
+            request.set_queue_deadline_usec(max(0, int(queue_timeout * 1e6)))
+        return _Options(self, request, group)
+
+    def _submit(self, request, fn, args, kwargs):
         if self._is_shut_down or _exit.has_begun:
             self._check()
         if not self._is_prepared:
@@ -306,24 +462,8 @@ class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, StandardProcessPo
         finally:
             shared.pickling.executor = None
         if fds is None:
-            return self.call(None, worker.CALL, message)
-        return self.call_with_fds(None, worker.CALL, message, fds)
-
-    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
-        """Calls `fn` for the items of the iterables, and returns an iterator over the results.
-
-        The results come in the order of the items; an item's exception is raised in its place.
-        `chunksize` items go to a process at once. All of them are submitted at once, or no more than
-        `buffersize` chunks ahead of the results that were taken. `timeout` is how many seconds the
-        iteration may take from now on.
-        """
-        if chunksize < 1:
-            raise ValueError('chunksize must be >= 1.')
-        check_buffersize(buffersize)
-        if chunksize == 1:
-            return map_results(self, fn, iterables, timeout, buffersize)
-        return _chain(map_results(self, partial(_run_chunk, fn),
-                                  [_chunks(iterables, chunksize)], timeout, buffersize))
+            return self.call(request, worker.CALL, message)
+        return self.call_with_fds(request, worker.CALL, message, fds)
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Takes no more calls; what was taken still runs, unless `cancel_futures` says otherwise.
@@ -343,7 +483,7 @@ class ProcessPoolExecutor(ExecutorFace, NativeProcessExecutor, StandardProcessPo
 
     def _has_ended(self, usec):
         try:
-            NativeProcessExecutor.shutdown(self, Cfut.ShutdownFlags.WAIT, usec)
+            wait_in_c(NativeProcessExecutor.shutdown, self, Cfut.ShutdownFlags.WAIT, usec)
             return True
         except GLib.Error as error:
             if not is_timeout(error):
