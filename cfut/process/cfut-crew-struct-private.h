@@ -132,6 +132,7 @@ struct _CfutCrewWorker {
   gint64 idle_at_usec;
   gint64 heard_usec;        /* when something came from it last */
   gint64 pinged_usec;
+  gboolean asked;           /* to send what waits; since something came from it */
 };
 
 struct _CfutCrew {

@@ -52,11 +52,14 @@ worker_beat_at_locked (CfutCrewWorker *self)
   return MAX (self->heard_usec, self->pinged_usec) + heartbeat_usec;
 }
 
-/* Whether it may have started something, and not have said so. */
+/* Whether it has started something, by its journal, and not said so. */
 static gboolean
-worker_may_wait_locked (CfutCrewWorker *self)
+worker_is_ahead_locked (CfutCrewWorker *self)
 {
-  return self->journal != NULL && self->list.first->state == CFUT_CREW_CALL_HANDED;
+  CfutCrewCall *call = self->list.first;
+
+  return call != NULL &&
+         cfut_crew_worker_has_entered (self, call->id + (call->state == CFUT_CREW_CALL_STARTED));
 }
 
 static gint64
@@ -76,9 +79,11 @@ worker_next_locked (CfutCrewWorker *self,
     self->idle_at_usec = now_usec + self->crew->options.idle_timeout_usec;
   next_usec = sooner (next_usec, self->idle_at_usec);
   next_usec = sooner (next_usec, worker_beat_at_locked (self));
-  if (self->list.n > 1 && self->taking_back == 0)
-    next_usec = sooner (next_usec, now_usec + (worker_may_wait_locked (self) ? WAITS_USEC
-                                                                            : LASTS_USEC));
+  if (self->journal != NULL && !self->asked &&
+      (worker_is_ahead_locked (self) || (self->list.n > 1 && self->taking_back == 0)))
+    next_usec = sooner (next_usec, now_usec + WAITS_USEC);
+  else if (self->list.n > 1 && self->taking_back == 0)
+    next_usec = sooner (next_usec, now_usec + LASTS_USEC);
 
   return next_usec;
 }
@@ -147,10 +152,12 @@ worker_look_locked (CfutCrewWorker *self,
 
   if (beat_usec != 0 && beat_usec <= now_usec)
     worker_beat_locked (self, now_usec);
-  else if (self->list.n > 0 && worker_may_wait_locked (self) &&
-           cfut_crew_worker_has_entered (self, call->id) &&
+  else if (!self->asked && worker_is_ahead_locked (self) &&
            now_usec - self->heard_usec >= WAITS_USEC)
-    cfut_crew_worker_send_locked (self, CFUT_WIRE_PING, 0, NULL);
+    {
+      self->asked = TRUE;
+      cfut_crew_worker_send_locked (self, CFUT_WIRE_PING, 0, NULL);
+    }
   if (self->list.n > 1 && call->state == CFUT_CREW_CALL_STARTED &&
       now_usec - call->started_usec >= LASTS_USEC)
     {

@@ -545,6 +545,7 @@ on_batch (CfutChannel *channel,
   self->n_batch = 0;
   self->heard_usec = self->batch_usec;
   self->pinged_usec = 0;
+  self->asked = FALSE;
   if (self->state == CFUT_CREW_WORKER_READY && self->list.n == 0 && crew->options.max_calls > 0 &&
       self->last_id >= crew->options.max_calls)
     cfut_crew_worker_retire_locked (self);

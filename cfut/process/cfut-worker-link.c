@@ -241,6 +241,31 @@ link_answer (CfutWorkerLink *self,
     cfut_channel_flush (self->control);
 }
 
+/* Under the lock, or after it has ended. */
+static void
+link_tell_started (CfutWorkerLink *self,
+                   CfutWorkerCall *call)
+{
+  CfutWireOut frame = { .type = CFUT_WIRE_STARTED, .id = call->id };
+  gboolean ignored G_GNUC_UNUSED;
+
+  /* What cannot be sent any more nobody waits for. */
+  ignored = cfut_channel_queue (self->calls, &frame, NULL, NULL);
+  call->told = TRUE;
+}
+
+/* What waits to be sent need wait no longer. */
+static void
+link_send_waiting (CfutWorkerLink *self)
+{
+  link_lock (self);
+  if (self->running != NULL && self->running->entered && !self->running->told)
+    link_tell_started (self, self->running);
+  link_unlock (self);
+
+  cfut_channel_flush (self->calls);
+}
+
 /* The runner may be about to start one of them: that is decided under the lock. */
 static void
 link_take_back (CfutWorkerLink *self,
@@ -253,6 +278,7 @@ link_take_back (CfutWorkerLink *self,
   last_id = self->last_id;
   link_unlock (self);
 
+  link_send_waiting (self);
   link_answer (self, CFUT_WIRE_RETURNED, last_id);
 }
 
@@ -298,31 +324,6 @@ link_reply (CfutWorkerLink  *self,
 
   g_clear_pointer (&reply, g_variant_unref);
   g_clear_error (&error);
-}
-
-/* Under the lock, or after it has ended. */
-static void
-link_tell_started (CfutWorkerLink *self,
-                   CfutWorkerCall *call)
-{
-  CfutWireOut frame = { .type = CFUT_WIRE_STARTED, .id = call->id };
-  gboolean ignored G_GNUC_UNUSED;
-
-  /* What cannot be sent any more nobody waits for. */
-  ignored = cfut_channel_queue (self->calls, &frame, NULL, NULL);
-  call->told = TRUE;
-}
-
-/* What waits to be sent need wait no longer. */
-static void
-link_send_waiting (CfutWorkerLink *self)
-{
-  link_lock (self);
-  if (self->running != NULL && self->running->entered && !self->running->told)
-    link_tell_started (self, self->running);
-  link_unlock (self);
-
-  cfut_channel_flush (self->calls);
 }
 
 /* What may come on either channel, at any time. It may come too late for what it concerns: then
