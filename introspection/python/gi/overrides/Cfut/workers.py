@@ -289,6 +289,7 @@ def _forked():
     for crew in list(_exit.crews):
         crew.lock = threading.RLock()
         crew.threads.clear()
+        crew.n_live = 0
         crew.fail('the process was forked, and the threads of the pool are in its parent')
 
 
