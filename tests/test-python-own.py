@@ -549,6 +549,18 @@ def test_futures_that_became_objects_are_let_go():
     iterate_until(lambda: reference() is None)
 
 
+def test_what_is_chained_to_a_future():
+    def twice(settled, *data):
+        future = Cfut.Future()
+        future.set_result(settled.result() * 2)
+        return future.as_object()
+
+    with Cfut.ThreadPoolExecutor(1) as executor:
+        chained = executor.submit(int, '21').chain(twice)
+        iterate_until(chained.done)
+        assert chained.result() == 42
+
+
 def test_an_empty_wrapper_is_an_error_and_no_crash():
     future = Cfut.Future()
     store = Gio.ListStore.new(Cfut.Future)

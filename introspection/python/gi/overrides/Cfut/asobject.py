@@ -114,11 +114,11 @@ def _through_object(name):
     return method
 
 
-for _name in ('bind_property', 'chain_native', 'connect', 'connect_after', 'connect_object',
+for _name in ('always', 'bind_property', 'chain', 'connect', 'connect_after', 'connect_object',
               'connect_object_after', 'disconnect', 'disconnect_by_func', 'emit', 'freeze_notify',
               'get_properties', 'get_property', 'handler_block', 'handler_block_by_func',
               'handler_disconnect', 'handler_is_connected', 'handler_unblock',
-              'handler_unblock_by_func', 'notify', 'ref_count', 'set_properties', 'set_property',
+              'handler_unblock_by_func', 'notify', 'recover', 'set_properties', 'set_property',
               'thaw_notify', 'to_task', 'wait', 'wait_async', 'wait_finish', 'weak_ref',
               'result_boolean', 'result_bytes', 'result_double', 'result_int64', 'result_object',
               'result_string', 'result_variant', 'dup_error', 'get_state', 'get_worker_pid',
