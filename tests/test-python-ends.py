@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import python_tap
 from python_tap import PATIENCE_SECONDS
@@ -44,14 +45,26 @@ def run_both(program):
     return ours
 
 
-def interrupt(program, n=1):
-    """Runs a program that says when it blocks, and presses Ctrl-C so often; returns what it said then."""
+def until_asleep(pid):
+    """Waits until the main thread of a process sleeps, seen several times in a row.
+
+    Python itself sleeps on where a signal comes between its last look and its sleep.
+    """
+    n_seen = 0
+    while n_seen < 5:
+        time.sleep(0.002)
+        with open('/proc/%d/task/%d/stat' % (pid, pid)) as stat:
+            n_seen = n_seen + 1 if stat.read().rpartition(')')[2].split()[0] == 'S' else 0
+
+
+def interrupt(program):
+    """Runs a program that says when it blocks, and presses Ctrl-C; returns what it said then."""
     process = subprocess.Popen([sys.executable, '-c', PRELUDE % 'Cfut' + program], text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     try:
-        for _ in range(n):
-            assert process.stdout.readline() == 'blocks\n'
-            process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == 'blocks\n'
+        until_asleep(process.pid)
+        process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
@@ -59,7 +72,6 @@ def interrupt(program, n=1):
     return process.returncode, out, err
 
 
-# The signal may come before the wait has begun, or in it: both have to end it.
 WAITS = {
     'result': 'blocked.result()',
     'result with a time': 'blocked.result(1000)',
