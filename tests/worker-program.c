@@ -288,6 +288,46 @@ static const struct {
   { "until-stopped", do_until_stopped },
 };
 
+/* What the worker was told, with `--prepare`. */
+static GVariant *setup;
+
+static gboolean
+do_setup (CfutTask *task, GVariant *args, gpointer user_data, GError **error)
+{
+  if (setup != NULL)
+    cfut_task_set_result_variant (task, setup);
+  return TRUE;
+}
+
+/* Fails, and the arguments are the details of that. */
+static gboolean
+do_detail (CfutTask *task, GVariant *args, gpointer user_data, GError **error)
+{
+  cfut_task_set_error_details (task, args);
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "see the details");
+  return FALSE;
+}
+
+/* FALSE: it has refused. */
+static gboolean
+prepare (CfutWorker  *worker,
+         GError     **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  if (!cfut_worker_open (worker, error))
+    return FALSE;
+
+  setup = cfut_worker_get_setup (worker);
+  cfut_worker_register (worker, "setup", do_setup, NULL, NULL);
+  if (setup == NULL || !g_variant_is_of_type (setup, G_VARIANT_TYPE_STRING))
+    return TRUE;
+
+  why = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, g_variant_get_string (setup, NULL));
+  cfut_worker_refuse (worker, why);
+  return FALSE;
+}
+
 int
 main (int    argc,
       char **argv)
@@ -315,6 +355,9 @@ main (int    argc,
   worker = cfut_worker_new ();
   for (guint i = 0; i < G_N_ELEMENTS (functions); i++)
     cfut_worker_register (worker, functions[i].name, functions[i].func, NULL, NULL);
+  cfut_worker_register (worker, "detail", do_detail, NULL, NULL);
+  if (argc > 1 && strcmp (argv[1], "--prepare") == 0 && !prepare (worker, &error))
+    return 4;
   status = cfut_worker_run (worker, &error);
   if (error != NULL)
     fprintf (stderr, "%s\n", error->message);
