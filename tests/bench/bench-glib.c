@@ -5,6 +5,7 @@
 /* The same work with what GLib has: bench-glib [--n=N] [--workers=N] BENCHMARK... */
 
 #include <gio/gio.h>
+#include <time.h>
 
 #include "bench.h"
 
@@ -232,6 +233,72 @@ bench_after_pause (const BenchOptions *options)
   round_trips (options, PAUSE_USEC);
 }
 
+/* How long it lay in the queue; the long one has no time of submission. */
+typedef struct {
+  double submitted;
+  double waited;
+} Short;
+
+static void
+long_or_short (gpointer data,
+               gpointer user_data)
+{
+  Short *self = data;
+
+  if (self->submitted > 0)
+    self->waited = bench_now ().wall - self->submitted;
+  else
+    bench_burn (5e8);
+  bench_latch_down (&latch);
+}
+
+/* A long one in the middle of short ones, as bench-cfut has it, with threads that are there before. */
+static void
+bench_long_among_short (const BenchOptions *options)
+{
+  GThreadPool *pool = g_thread_pool_new (long_or_short, NULL, 2, TRUE, NULL);
+  g_autofree Short *shorts = g_new0 (Short, options->n);
+  Short long_one = { 0 };
+  double longest = 0;
+
+  bench_latch_init (&latch, options->n + 1);
+  g_usleep (10 * PAUSE_USEC);
+  for (guint64 i = 0; i < options->n; i++)
+    {
+      if (i == options->n / 2)
+        g_thread_pool_push (pool, &long_one, NULL);
+      if (i > 3 * options->n / 4 && i % 10 == 0)
+        g_usleep (PAUSE_USEC);
+      shorts[i].submitted = bench_now ().wall;
+      g_thread_pool_push (pool, &shorts[i], NULL);
+    }
+  bench_latch_wait (&latch);
+  for (guint64 i = 0; i < options->n; i++)
+    longest = MAX (longest, shorts[i].waited);
+
+  bench_report ("ns", longest, NULL);
+  g_thread_pool_free (pool, FALSE, TRUE);
+  bench_latch_clear (&latch);
+}
+
+/* A thread that does nothing but sleep for 5 ms again and again: how late the system wakes it. */
+static void
+bench_sleep_lateness (const BenchOptions *options)
+{
+  g_autofree double *late = g_new (double, options->n);
+
+  for (guint64 i = 0; i < options->n; i++)
+    {
+      gint64 at = (gint64) bench_now ().wall + 5000000;
+      struct timespec until = { at / 1000000000, at % 1000000000 };
+
+      clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+      late[i] = bench_now ().wall - at;
+    }
+  bench_report ("ns", bench_percentile (late, options->n, 50),
+                "max_ns", bench_percentile (late, options->n, 100), NULL);
+}
+
 static const BenchCase cases[] = {
   { "object", bench_object, 1000000 },
   { "drop-objects", bench_drop_objects, 1000000 },
@@ -240,6 +307,8 @@ static const BenchCase cases[] = {
   { "task", bench_task, 100000 },
   { "round-trip", bench_round_trip, 20000 },
   { "after-pause", bench_after_pause, 500 },
+  { "long-among-short", bench_long_among_short, 400 },
+  { "sleep-lateness", bench_sleep_lateness, 40 },
 };
 
 int

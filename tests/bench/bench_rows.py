@@ -157,8 +157,12 @@ def batches():
         Batch("lateness", "how late a deadline fires: half of them, and the latest", [
             Series("run", "cfut", "run-lateness", 40),
             Series("queue", "cfut", "queue-lateness", 200),
-        ], [Target(label, None, 1e6, value=value, kind="value")
-            for label in ("run", "queue") for value in ("ns", "max_ns")], rounds=5),
+            Series("a thread that sleeps", "glib", "sleep-lateness", 40),
+        ], [
+            *[Target(label, None, 1e6, value=value, kind="value")
+              for label in ("run", "queue") for value in ("ns", "max_ns")],
+            Target("run", "a thread that sleeps", None, value="max_ns"),
+        ], rounds=5),
         Batch("set-priority", "another priority for 1,000,000 queued futures, each", [
             Series("set priority", "cfut", "set-priority", 1_000_000),
         ], rounds=3),
@@ -212,7 +216,11 @@ def batches():
         ], rounds=9),
         Batch("long", "one long task among many short ones, 2 workers: the longest wait", [
             Series("short", "cfut", "long-among-short", 400, workers=2),
-        ], [Target("short", None, 1e6, kind="value")], rounds=5),
+            Series("short in g_thread_pool", "glib", "long-among-short", 400, workers=2),
+        ], [
+            Target("short", None, 1e6, kind="value"),
+            *told("short", "short in g_thread_pool"),
+        ], rounds=5),
         Batch("commands", "/bin/true, two at a time, both outputs captured", [
             Series("commands", "cfut", "commands", 1000, workers=2),
             Series("xargs", "xargs", "", 1000, workers=2, fresh=True),
