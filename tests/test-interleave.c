@@ -245,7 +245,7 @@ test_interleave_gone_before_its_deadline_fires (void)
   test_gate_open (&self.gate);
   test_assert_settles (behind, CFUT_STATE_RESOLVED);
   test_iterate_until (NULL, g_atomic_int_get (&self.n_destroyed) == 1);
-  test_iterate_ready (NULL);
+  test_iterate_until (NULL, g_atomic_int_get ((gint *) &G_OBJECT (self.future)->ref_count) == 1);
 
   test_count_at (&waits, CFUT_POINT_TIMER_WAITS, timer);
   thread = g_thread_new ("dropper", drop_future, g_steal_pointer (&self.future));
