@@ -71,8 +71,8 @@ worker_error_for (CfutCrewWorker *self,
   return g_error_new_literal (CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_WORKER_DIED, text);
 }
 
-/* The call that it had started gets what its error says once more, for programs. Only this thread
- * ends that call. */
+/* The call that it had started, and may not have told of, gets what its error says once more, for
+ * programs. Only this thread ends that call. */
 static void
 worker_detail_death (CfutCrewWorker *self)
 {
@@ -82,7 +82,8 @@ worker_detail_death (CfutCrewWorker *self)
 
   cfut_crew_enter (self->crew);
   call = self->list.first;
-  if (call != NULL && call->state != CFUT_CREW_CALL_STARTED)
+  if (call != NULL && call->state != CFUT_CREW_CALL_STARTED &&
+      !cfut_crew_worker_has_entered (self, call->id))
     call = NULL;
   cfut_unlock (&self->crew->lock, CFUT_LOCK_CREW);
   if (call == NULL)
