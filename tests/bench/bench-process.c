@@ -86,6 +86,7 @@ static const BenchCase cases[] = {
   { "bytes-first", bench_bytes_first, 5 },
   { "bytes-again", bench_bytes_again, 10 },
   { "memfd-twice", bench_memfd_twice, 5 },
+  { "memfd-there-and-back", bench_memfd_there_and_back, 5 },
   { "cold", bench_cold, 50 },
   { "fork-exec", bench_fork_exec, 50 },
   { "dict", bench_dict, 5000 },

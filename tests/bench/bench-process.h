@@ -26,6 +26,7 @@ void bench_idle_workers     (const BenchOptions *options);
 void bench_burn_here        (const BenchOptions *options);
 void bench_ping_pong        (const BenchOptions *options);
 void bench_memfd_twice      (const BenchOptions *options);
+void bench_memfd_there_and_back (const BenchOptions *options);
 void bench_fork_exec        (const BenchOptions *options);
 /* What a program does that was only started: a byte to standard output. For main to return. */
 int  bench_say_so           (void);

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -65,8 +66,9 @@ bench_ping_pong (const BenchOptions *options)
                 "p99_ns", bench_percentile (tries, options->n, 99), NULL);
 }
 
-static void
-write_memfd (const char *bytes)
+/* The descriptor of a fresh one. */
+static int
+fill_memfd (const char *bytes)
 {
   int fd = memfd_create ("bench", MFD_CLOEXEC);
 
@@ -78,7 +80,67 @@ write_memfd (const char *bytes)
         g_error ("write");
       n += now;
     }
-  close (fd);
+
+  return fd;
+}
+
+static void
+write_memfd (const char *bytes)
+{
+  close (fill_memfd (bytes));
+}
+
+/* The least that two processes do to have 64 MiB there and back: one writes them to a memfd, and the
+ * other maps that and writes what it sees there to the next. */
+void
+bench_memfd_there_and_back (const BenchOptions *options)
+{
+  g_autofree char *bytes = g_malloc (BENCH_N_BYTES);
+  g_autofree double *tries = g_new (double, options->n);
+
+  memset (bytes, 'x', BENCH_N_BYTES);
+  for (guint64 i = 0; i < options->n; i++)
+    {
+      int there[2], back[2];
+      double start;
+      char byte;
+      pid_t pid;
+      int fd;
+
+      if (pipe (there) != 0 || pipe (back) != 0)
+        g_error ("pipe");
+      /* It opens what it is told the number of. */
+      pid = fork ();
+      if (pid == 0)
+        {
+          g_autofree char *path = NULL;
+          char *seen;
+
+          close (there[1]);
+          if (read (there[0], &fd, sizeof fd) != sizeof fd)
+            _exit (EXIT_FAILURE);
+          path = g_strdup_printf ("/proc/%d/fd/%d", (int) getppid (), fd);
+          fd = open (path, O_RDONLY | O_CLOEXEC);
+          seen = mmap (NULL, BENCH_N_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+          if (seen == MAP_FAILED)
+            _exit (EXIT_FAILURE);
+          fill_memfd (seen);
+          _exit (write (back[1], "x", 1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+        }
+
+      close (there[0]);
+      close (back[1]);
+      start = bench_now ().wall;
+      fd = fill_memfd (bytes);
+      if (write (there[1], &fd, sizeof fd) != sizeof fd || read (back[0], &byte, 1) != 1)
+        g_error ("The other process has failed");
+      tries[i] = bench_now ().wall - start;
+      close (fd);
+      close (there[1]);
+      close (back[0]);
+      waitpid (pid, NULL, 0);
+    }
+  bench_report ("ns", bench_percentile (tries, options->n, 50), NULL);
 }
 
 /* 64 MiB written to a fresh memfd, twice. */

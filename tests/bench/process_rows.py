@@ -32,9 +32,11 @@ def process_batches(Series, Target, Batch):
             ours("first", "bytes-first", 3),
             ours("again", "bytes-again", 10),
             ours("memfd twice", "memfd-twice", 3),
+            ours("two bare processes", "memfd-there-and-back", 3),
             cpython("bytes", 3, rounds=2),
         ], [
             Target("first", "memfd twice", 1.6),
+            Target("first", "two bare processes", None),
             Target("again", "memfd twice", 0.5),
             Target("first", "CPython", 0.15),
             Target("again", "CPython", 0.15),
