@@ -168,6 +168,8 @@ test_call_is_a_submission (Fixture       *fixture,
   test_assert_fails (late, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_DEADLINE);
   fixture_unblock (fixture);
 
+  /* That there is none such is found when it is started. */
+  cfut_request_set_queue_deadline_usec (request, -1);
   unknown = cfut_executor_call (fixture->executor, request, "nobody", NULL);
   test_assert_fails (unknown, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
                      CFUT_FUTURE_ERROR_UNKNOWN_FUNCTION);

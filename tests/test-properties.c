@@ -151,6 +151,9 @@ init_other_value (GValue     *value,
     case G_TYPE_STRING:
       g_value_set_string (value, "/proc");
       break;
+    case G_TYPE_VARIANT:
+      g_value_set_variant (value, g_variant_new_string ("other"));
+      break;
     default:
       g_assert_true (pspec->value_type == G_TYPE_STRV);
       g_value_set_boxed (value, words);
