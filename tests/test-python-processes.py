@@ -193,6 +193,8 @@ def report(n):
 
 def run_until_cancelled(path):
     open(path, 'w').close()
+    while not os.path.exists(path + '.go'):
+        time.sleep(0.001)
     while True:
         Cfut.current_task().checkpoint()
         time.sleep(0.001)
@@ -473,6 +475,7 @@ def test_a_running_call_reports_and_is_cancelled():
         while not os.path.exists(path) or not future.running():
             time.sleep(0.001)
         assert not future.cancel()
+        open(path + '.go', 'w').close()
         assert outcome(future.result)[0] is concurrent.futures.CancelledError
         assert future.cancelled()
         assert executor.submit(same, 1).result() == 1
