@@ -215,6 +215,7 @@ main (int    argc,
 {
   int status;
 
+  g_setenv ("CFUT_TEST_WORKERS_ARE_KILLED", "1", TRUE);
   g_test_init (&argc, &argv, NULL);
   /* Whoever starts the tests may have it ignored. */
   signal (SIGPIPE, SIG_DFL);
