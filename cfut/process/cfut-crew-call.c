@@ -12,9 +12,10 @@
  *    '----------'-------------------------- done: settled, refused --------------'
  *
  * The future is PENDING up to HANDED and RUNNING in STARTED, and whoever asks for its state is told
- * RUNNING as soon as the worker has noted that it enters it, a moment before that is heard of; it may settle at any time, by its
- * deadline, its cancellable, its group. What is not in a worker's hands is DONE then. What is, is
- * only marked, and its worker told: it stays in that one's list until it has been answered.
+ * RUNNING as soon as the worker has noted that it enters it, a moment before that is heard of. It may
+ * settle at any time, by its deadline, its cancellable, its group. What is not in a worker's hands
+ * is DONE then. What is, is only marked, and its worker told: it stays in that one's list until it
+ * has been answered.
  *
  * Threads: any.
  * Locks: the crew's guards all that changes; nothing is settled or let go of under it.

@@ -6,9 +6,9 @@
  *
  * A worker is a process with two sockets: that of its calls, and that of what has to reach it in the
  * middle of one; and with a journal. They are given to it as descriptors, and the variable
- * CFUT_WORKER tells which ones, and how to recognize them. Where a prefix stands in front, the socket of the calls is its stdin and
- * stdout as well, and there the worker looks when the descriptors have not got through; its hello,
- * which comes on that socket in any case, says so.
+ * CFUT_WORKER tells which ones, and how to recognize them. Where a prefix stands in front, the
+ * socket of the calls is its stdin and stdout as well, and there the worker looks when the
+ * descriptors have not got through; its hello, which comes on that socket in any case, says so.
  *
  * Threads: grow on any; processes are spawned on the I/O thread.
  * Locks: the crew's; not while spawning.
@@ -17,8 +17,9 @@
  * 1. After a worker that ended no call the next is started later, each time twice as late, and one
  *    at a time. The first call that ends makes up for all.
  * 2. The crew breaks when a worker says that none can work, or when a program cannot be started at
- *    all, or several one after the other never said hello, and nobody is there who did. Where this process is short of something, descriptors or
- *    memory, what waits fails after some tries, and what comes after that tries again.
+ *    all, or several one after the other never said hello, and nobody is there who did. Where this
+ *    process is short of something, descriptors or memory, what waits fails after some tries, and
+ *    what comes after that tries again.
  * Not here: what makes a process (cfut-child.c), who needs how many (cfut-crew.c). */
 
 #include <glib/gi18n-lib.h>
