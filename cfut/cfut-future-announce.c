@@ -432,24 +432,20 @@ const CfutItemClass cfut_future_item_class = {
   .is_brief = TRUE,
 };
 
-/* Something that a UI shows has changed: schedules the future if anybody listens. A handler of `done`
- * need not be told. */
-void
-cfut_future_changed (CfutFuture *self)
+/* Sets @flags along with what schedules the future. */
+static void
+future_schedule_changes (CfutFuture *self,
+                         guint       flags)
 {
-  guint word;
+  guint word = atomic_load_explicit (&self->cell.word, memory_order_relaxed);
 
-  if (!cfut_future_has_watchers (self))
-    return;
-
-  word = atomic_load_explicit (&self->cell.word, memory_order_relaxed);
   do
     {
       if (cfut_cell_settled (word))
         return;
     }
   while (!atomic_compare_exchange_weak_explicit (&self->cell.word, &word,
-                                                 word | CFUT_CELL_CHANGED |
+                                                 word | flags | CFUT_CELL_CHANGED |
                                                    (word & CFUT_CELL_THROTTLED
                                                       ? 0 : CFUT_CELL_SCHEDULED),
                                                  memory_order_acq_rel, memory_order_relaxed));
@@ -459,6 +455,24 @@ cfut_future_changed (CfutFuture *self)
       g_object_ref (self);
       cfut_owner_push (self->owner, &self->item);
     }
+}
+
+/* Something that a UI shows has changed: schedules the future if anybody listens. A handler of `done`
+ * need not be told. */
+void
+cfut_future_changed (CfutFuture *self)
+{
+  if (cfut_future_has_watchers (self))
+    future_schedule_changes (self, 0);
+}
+
+/* The first report may come before who has just submitted could connect a handler: the owner's
+ * context looks who listens. */
+static void
+future_reported (CfutFuture *self)
+{
+  if (!(cfut_cell_load (&self->cell) & CFUT_CELL_REPORTED) || cfut_future_has_watchers (self))
+    future_schedule_changes (self, CFUT_CELL_REPORTED);
 }
 
 void
@@ -515,7 +529,7 @@ cfut_future_report_progress (CfutFuture *self,
   if (changed)
     {
       cfut_cell_walk_progress (&self->cell, done, total);
-      cfut_future_changed (self);
+      future_reported (self);
     }
 }
 
@@ -544,7 +558,7 @@ cfut_future_report_message (CfutFuture *self,
   if (changed)
     {
       cfut_cell_walk_message (&self->cell);
-      cfut_future_changed (self);
+      future_reported (self);
     }
 }
 

@@ -194,6 +194,27 @@ test_delivery_state_running_is_notified (void)
   test_gate_clear (&gates[1]);
 }
 
+/* Guarantee 3: whoever submits, and connects before it returns to its loop, misses no report, however soon that
+ * came. */
+static void
+test_delivery_report_before_the_handler (void)
+{
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+  CfutFuture *future = cfut_promise_get_future (promise);
+  Log log = { 0 };
+
+  cfut_promise_set_message (promise, "early");
+  cfut_promise_set_progress (promise, 1, 4);
+  connect_all (future, &log);
+  g_assert_cmpstr (log.order->str, ==, "");
+  test_iterate_until (NULL, log.order->len > 0);
+  g_assert_cmpstr (log.order->str, ==, "p0.25 m:early ");
+
+  g_assert_true (cfut_promise_resolve (promise, NULL));
+  test_iterate_until (NULL, test_place_get_n (&log.place) == 1);
+  g_string_free (log.order, TRUE);
+}
+
 static void
 append_number (CfutFuture *future,
                gpointer    numbers)
@@ -532,6 +553,7 @@ main (int   argc,
 #define add(name, func) g_test_add_func ("/cfut/delivery/" name, test_delivery_##func)
   add ("3-order-of-one-future", order_of_one_future);
   add ("3-state-running-is-notified", state_running_is_notified);
+  add ("3-report-before-the-handler", report_before_the_handler);
   add ("3-order-of-many-futures", order_of_many_futures);
   add ("3-nested-main-loop", nested_main_loop);
   add ("3-wait-inside-done", wait_inside_done);

@@ -64,6 +64,7 @@ struct _CfutNode {
 #define CFUT_CELL_PLACED           0x8000u  /* counted by its place among the priorities */
 #define CFUT_CELL_TOLD             0x10000u /* that it runs was, or is about to be, notified */
 #define CFUT_CELL_LINES            0x20000u /* lines of a command wait for the owner's context */
+#define CFUT_CELL_REPORTED         0x40000u /* progress or a message was given to the owner once */
 /* How many references the delivery queue drops besides the one of the presence. */
 #define CFUT_CELL_RELEASE_SHIFT    24
 #define CFUT_CELL_RELEASE_ONE      (1u << CFUT_CELL_RELEASE_SHIFT)
