@@ -171,6 +171,7 @@ cfut_post_run (CfutPoolEntry *entry)
   gpointer outer_task = thread->running_task;
   PostRun run = { .task = task, .outer = running };
   GError *error = NULL;
+  gboolean was_aside;
   gboolean success;
 
   /* A post that runs inside of another one's wait has a task of its own. */
@@ -181,12 +182,14 @@ cfut_post_run (CfutPoolEntry *entry)
   thread->running_task = task;
   thread->running_owner = self->owner;
   running = &run;
+  was_aside = cfut_pool_step_aside ();
   success = self->func (task, self->user_data, &error);
   if (cfut_is_forked_child () && thread->worker != NULL)
     cfut_fork_leave (success);
   running = run.outer;
   if (G_UNLIKELY (run.is_entered))
     cfut_pool_leave_run (&run.run);
+  cfut_pool_step_back (was_aside);
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
       cfut_future_cancel_requested (&task->parent_instance))

@@ -131,12 +131,20 @@ cfut_thread_setup_enter (gpointer   data,
   CfutThread *thread = cfut_thread_get ();
   g_autofree char *name = g_strdup_printf ("%s-%u", cfut_thread_setup_get_prefix (self), worker);
   g_autofree char *shown = g_strndup (name, SYSTEM_NAME_SIZE - 1);
+  gboolean was_aside;
+  gboolean success;
 
   thread->worker_name = g_quark_from_string (name);
   pthread_getname_np (pthread_self (), outer_name, sizeof outer_name);
   pthread_setname_np (pthread_self (), shown);
 
-  if (self->func == NULL || self->func (self->user_data, error))
+  if (self->func == NULL)
+    return TRUE;
+
+  was_aside = cfut_pool_step_aside ();
+  success = self->func (self->user_data, error);
+  cfut_pool_step_back (was_aside);
+  if (success)
     return TRUE;
 
   if (error != NULL && *error == NULL)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdatomic.h>
 
 G_BEGIN_DECLS
 
@@ -31,6 +32,27 @@ void    cfut_fork_leave         (gboolean success);
 
 /* What in a forked child may be locked for ever is taken by force. */
 void    cfut_fork_lock_in_child (GMutex *mutex);
+
+/* Who forks is about to, and waits for the library's threads to stand aside: to hold none of GLib's
+ * locks, which nobody could give back in the child. */
+extern _Atomic gboolean cfut_forking;
+
+/* Until the fork is over; @aside is TRUE meanwhile. */
+void    cfut_fork_stand_aside   (_Atomic gboolean *aside);
+
+/* On a thread of the library's, where it holds nothing. What told that it was aside until now was
+ * written before, sequentially consistent. */
+static inline void
+cfut_fork_pass (_Atomic gboolean *aside)
+{
+  while (G_UNLIKELY (atomic_load_explicit (&cfut_forking, memory_order_seq_cst)))
+    cfut_fork_stand_aside (aside);
+}
+
+/* Whether the threads of each are, but for the one that asks. */
+gboolean cfut_pools_are_aside   (void);
+gboolean cfut_timer_is_aside    (void);
+gboolean cfut_io_is_aside       (void);
 
 /* Around a fork (), each for the locks of its own file: taken before, given back after, in both
  * processes. */

@@ -147,6 +147,11 @@ CfutPool *cfut_pool_get_fixed      (void);
 void      cfut_pool_enter_run      (CfutPoolRun         *run,
                                     GObject             *object);
 void      cfut_pool_leave_run      (CfutPoolRun         *run);
+/* On a worker, around a function of a user's that is not a run: it is not waited for by who forks.
+ * What the first gives is for the second. */
+gboolean      cfut_pool_step_aside (void);
+void          cfut_pool_step_back (gboolean was_aside);
+
 /* What this worker runs, the innermost first, up to @n_max. */
 guint     cfut_pool_list_runs_here (GObject            **objects,
                                     guint                n_max);

@@ -26,6 +26,7 @@
  *    what it runs, and leaves after that.
  * Not here: what runs. */
 
+#include "core/cfut-fork-private.h"
 #include "core/cfut-lock-private.h"
 #include "core/cfut-point-private.h"
 #include "core/cfut-pool-struct-private.h"
@@ -35,6 +36,8 @@
 
 /* Each wait that runs another task inside of it takes some of the stack. */
 #define MAX_DEPTH 64
+
+_Atomic guint cfut_pool_n_between;
 
 static GMutex pools_lock;
 static CfutPool *pools;
@@ -115,12 +118,71 @@ cfut_pool_leave_run (CfutPoolRun *run)
     return;
 
   while (!atomic_compare_exchange_strong_explicit (&worker->run, &expected, run->outer,
-                                                   memory_order_acq_rel, memory_order_relaxed))
+                                                   memory_order_seq_cst, memory_order_relaxed))
     {
       cfut_point (CFUT_POINT_CLAIM_WAITS, worker->pool);
       g_thread_yield ();
       expected = run;
     }
+  if (run->outer == NULL)
+    cfut_fork_pass (&worker->aside);
+}
+
+gboolean
+cfut_pool_step_aside (void)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  return worker == NULL ||
+         atomic_exchange_explicit (&worker->aside, TRUE, memory_order_release);
+}
+
+void
+cfut_pool_step_back (gboolean was_aside)
+{
+  CfutPoolWorker *worker = cfut_thread_get ()->worker;
+
+  if (was_aside)
+    return;
+
+  atomic_store_explicit (&worker->aside, FALSE, memory_order_seq_cst);
+  cfut_fork_pass (&worker->aside);
+}
+
+static gboolean
+worker_is_aside (CfutPoolWorker *worker)
+{
+  return !worker->in_use || atomic_load_explicit (&worker->aside, memory_order_seq_cst) ||
+         atomic_load_explicit (&worker->run, memory_order_seq_cst) != NULL ||
+         worker == cfut_thread_get ()->worker;
+}
+
+static gboolean
+pool_is_aside (CfutPool *self)
+{
+  guint n_slots = atomic_load_explicit (&self->n_slots, memory_order_acquire);
+  gboolean aside = TRUE;
+
+  cfut_lock (&self->lock, CFUT_LOCK_POOL);
+  for (guint i = 0; i < n_slots && aside; i++)
+    aside = worker_is_aside (atomic_load_explicit (&self->slots[i], memory_order_acquire));
+  cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+
+  return aside;
+}
+
+gboolean
+cfut_pools_are_aside (void)
+{
+  gboolean aside;
+
+  cfut_lock (&pools_lock, CFUT_LOCK_POOLS);
+  aside = atomic_load_explicit (&cfut_pool_n_between, memory_order_seq_cst) == 0;
+  for (CfutPool *pool = pools; pool != NULL && aside; pool = pool->next_pool)
+    aside = pool_is_aside (pool);
+  cfut_unlock (&pools_lock, CFUT_LOCK_POOLS);
+
+  return aside;
 }
 
 /* NULL: nothing runs. Else it is to be given back soon. */

@@ -56,6 +56,9 @@ struct _CfutPoolWorker {
   /* It has what it steals in its hands */
   _Atomic gboolean moves;
 
+  /* It sleeps, or runs a function of a user's that is not among its runs: see cfut-fork.c */
+  _Atomic gboolean aside;
+
   /* The worker's own */
   CfutPool *pool;
   guint number;
@@ -131,6 +134,10 @@ struct _CfutPool {
   CfutPool *next_pool;
   CfutPool *prev_pool;
 };
+
+/* Threads that are not at a worker's work yet, or not any more, and are between GLib's hands and
+ * ours: they allocate and free. */
+extern _Atomic guint cfut_pool_n_between;
 
 static inline void
 count_one (_Atomic guint64 *counter)

@@ -431,8 +431,11 @@ worker_park (CfutPoolWorker *worker)
   if (wake == CFUT_WAKE_TIMED_OUT && deadline_usec > 0)
     {
       slept_usec = -g_get_monotonic_time ();
+      atomic_store_explicit (&worker->aside, TRUE, memory_order_release);
       wake = cfut_waiter_park (&worker->waiter, deadline_usec);
+      atomic_store_explicit (&worker->aside, FALSE, memory_order_seq_cst);
       slept_usec += g_get_monotonic_time ();
+      cfut_fork_pass (&worker->aside);
     }
 
   if (wake != CFUT_WAKE_FIRED && !worker_leave_stack (worker, wake))
@@ -500,6 +503,7 @@ pool_take_slot (CfutPool *self)
     }
   worker->in_use = TRUE;
   worker->searching = TRUE;
+  atomic_fetch_sub_explicit (&cfut_pool_n_between, 1, memory_order_seq_cst);
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
 
   return worker;
@@ -555,6 +559,7 @@ pool_leave (CfutPool       *self,
 {
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   cfut_pool_drop_timer_locked (worker);
+  atomic_fetch_add_explicit (&cfut_pool_n_between, 1, memory_order_seq_cst);
   worker->in_use = FALSE;
   if (worker->abandoned)
     self->n_abandoned--;
@@ -614,6 +619,7 @@ worker_loop (CfutPoolWorker *worker)
     {
       CfutLink *link;
 
+      cfut_fork_pass (&worker->aside);
       if (G_UNLIKELY (atomic_load_explicit (&worker->abandoned, memory_order_relaxed)) ||
           worker_retire (worker))
         break;

@@ -265,6 +265,7 @@ pool_push_token (CfutPool  *self,
 {
   gboolean pushed;
 
+  atomic_fetch_add_explicit (&cfut_pool_n_between, 1, memory_order_seq_cst);
   cfut_lock (&self->lock, CFUT_LOCK_POOL);
   pushed = g_thread_pool_push (self->threads, self->handle, error);
   if (!pushed)
@@ -274,6 +275,8 @@ pool_push_token (CfutPool  *self,
                                          memory_order_seq_cst);
     }
   cfut_unlock (&self->lock, CFUT_LOCK_POOL);
+  if (!pushed)
+    atomic_fetch_sub_explicit (&cfut_pool_n_between, 1, memory_order_seq_cst);
 
   return pushed;
 }
@@ -327,7 +330,7 @@ on_token (gpointer data,
 {
   PoolHandle *handle = data;
   CfutPool *self;
-  gboolean works = TRUE;
+  gboolean works = FALSE;
 
   cfut_lock (&handle->lock, CFUT_LOCK_HANDLE);
   self = handle->pool;
@@ -343,12 +346,14 @@ on_token (gpointer data,
     }
   cfut_unlock (&handle->lock, CFUT_LOCK_HANDLE);
 
-  if (self != NULL && works)
+  if (works)
     {
       cfut_pool_work (self);
       cfut_pool_unref (self);
     }
   handle_unref (handle);
+  if (works)
+    atomic_fetch_sub_explicit (&cfut_pool_n_between, 1, memory_order_seq_cst);
 }
 
 /* Takes over @data. */

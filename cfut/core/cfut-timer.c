@@ -50,6 +50,8 @@ static gint64 wake_usec;
 
 static _Atomic (CfutTimer *) firing;   /* (nullable): see invariant 5 */
 
+static _Atomic gboolean aside = TRUE;  /* the thread sleeps, or is not there: see cfut-fork.c */
+
 static GMutex sleep_lock;
 static GCond sleep_cond;
 static gboolean nudged;      /* guarded by sleep_lock: something comes before wake_usec */
@@ -104,7 +106,10 @@ sleep_locked (void)
 
   wake_usec = until_usec;
   unlock_wheel ();
+  atomic_store_explicit (&aside, TRUE, memory_order_release);
   sleep_until (until_usec);
+  atomic_store_explicit (&aside, FALSE, memory_order_seq_cst);
+  cfut_fork_pass (&aside);
   lock_wheel ();
   wake_usec = G_MININT64;
 }
@@ -124,6 +129,8 @@ timers_main (gpointer data)
   gint64 now_usec = G_MININT64;
 
   sleep_exactly ();
+  atomic_store_explicit (&aside, FALSE, memory_order_seq_cst);
+  cfut_fork_pass (&aside);
   lock_wheel ();
   for (;;)
     {
@@ -150,10 +157,17 @@ timers_main (gpointer data)
         {
           g_thread_yield ();
         }
+      cfut_fork_pass (&aside);
       lock_wheel ();
     }
 
   return NULL;
+}
+
+gboolean
+cfut_timer_is_aside (void)
+{
+  return atomic_load_explicit (&aside, memory_order_seq_cst);
 }
 
 static gboolean

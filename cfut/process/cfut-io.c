@@ -17,6 +17,7 @@
 
 #include "process/cfut-io-private.h"
 
+#include <errno.h>
 #include <glib/gi18n-lib.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -28,10 +29,30 @@ static GMutex io_lock;
 static _Atomic (GMainContext *) io_context;   /* written with io_lock, release; read with acquire */
 static _Atomic (GThread *) io_thread;         /* the same */
 
+static _Atomic gboolean aside = TRUE;         /* the thread polls, or is not there: see cfut-fork.c */
+
 typedef struct {
   void (*func) (gpointer data);
   gpointer data;
 } Invocation;
+
+static gint
+io_poll (GPollFD *fds,
+         guint    n_fds,
+         gint     timeout_msec)
+{
+  gint n;
+  int error;
+
+  atomic_store_explicit (&aside, TRUE, memory_order_release);
+  n = g_poll (fds, n_fds, timeout_msec);
+  error = errno;
+  atomic_store_explicit (&aside, FALSE, memory_order_seq_cst);
+  cfut_fork_pass (&aside);
+  errno = error;
+
+  return n;
+}
 
 static gpointer
 io_main (gpointer data)
@@ -58,6 +79,7 @@ start_locked (GError **error)
   GThread *thread;
 
   cfut_fork_watch ();
+  g_main_context_set_poll_func (context, io_poll);
   thread = g_thread_try_new ("cfut-io", io_main, g_main_context_ref (context), &cause);
   if (thread == NULL)
     {
@@ -94,6 +116,12 @@ cfut_io_get_context (GError **error)
   cfut_unlock (&io_lock, CFUT_LOCK_IO);
 
   return context;
+}
+
+gboolean
+cfut_io_is_aside (void)
+{
+  return atomic_load_explicit (&aside, memory_order_seq_cst) || cfut_io_is_current ();
 }
 
 gboolean
