@@ -166,16 +166,30 @@ test_delivery_flood_under_constant_redraw (void)
   test_iterate_ready (NULL);
 }
 
-/* Guarantee 4: afterwards the priority is the normal one again: with redraw ready the queue waits. */
+/* More than a slice by itself. */
+static void
+callback_5_msec (CfutFuture *future,
+                 gpointer    data)
+{
+  test_burn (5000);
+  ((FloodState *) data)->n_called++;
+}
+
+/* Guarantee 4: afterwards the priority is the normal one again, though the last callback ended the slice: with
+ * redraw ready the queue waits. */
 static void
 test_delivery_priority_returns_after_starvation (void)
 {
   Redraw *redraw = redraw_new ();
   FloodState flood = { .redraw = redraw };
+  g_autoptr (CfutPromise) last = cfut_promise_new ();
   gint64 begin;
 
   redraw->always = TRUE;
-  make_flood (&flood, 200);
+  make_flood (&flood, 199);
+  cfut_future_add_done_callback (cfut_promise_get_future (last), CFUT_CALLBACK_DEFAULT,
+                                 callback_5_msec, &flood, NULL);
+  cfut_promise_resolve (last, NULL);
   test_iterate_until (NULL, flood.n_called == 200);
 
   begin = g_get_monotonic_time ();

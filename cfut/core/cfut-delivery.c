@@ -234,6 +234,12 @@ deliver_item (CfutItem        *item,
   return klass->deliver (item, mode) || !klass->is_brief;
 }
 
+static gboolean
+delivery_has_work (CfutDelivery *self)
+{
+  return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || self->orphans != NULL;
+}
+
 /* One slice. An item may run the main loop itself and so this function again: nothing is held over
  * the call but a reference on the owner. */
 static void
@@ -261,15 +267,19 @@ delivery_slice (CfutDelivery *self)
             in_time = g_get_monotonic_time () < until;
         }
 
-      if (in_time && !cfut_owner_finish (owner, self))
+      /* Though the time is over: whether there is more decides about the priority. */
+      if (!cfut_owner_finish (owner, self))
         {
-          /* A producer stands between the two halves of its push. */
-          g_thread_yield ();
-          in_time = g_get_monotonic_time () < until;
-        }
-      else if (!in_time)
-        {
-          cfut_delivery_rotate_ready (self);
+          if (in_time)
+            {
+              /* A producer stands between the two halves of its push. */
+              g_thread_yield ();
+              in_time = g_get_monotonic_time () < until;
+            }
+          else
+            {
+              cfut_delivery_rotate_ready (self);
+            }
         }
 
       cfut_owner_unref (owner);
@@ -280,14 +290,8 @@ delivery_slice (CfutDelivery *self)
   cfut_mark_end (mark, "delivery", NULL);
   CFUT_TRACE (DELIVERY, "slice of context %p: %u items in %" G_GINT64_FORMAT " us%s%s",
               self->key, n_items, g_get_monotonic_time () - until + SLICE_USEC,
-              owner != NULL ? ", more to come" : "",
+              delivery_has_work (self) ? ", more to come" : "",
               self->lifted ? ", at the priority of redrawing" : "");
-}
-
-static gboolean
-delivery_has_work (CfutDelivery *self)
-{
-  return atomic_load_explicit (&self->n_ready, memory_order_seq_cst) > 0 || self->orphans != NULL;
 }
 
 /* Set when the first future is made, while loops may be running. */
