@@ -15,7 +15,8 @@ on_point (CfutPoint point,
 
   g_mutex_lock (&stops_lock);
   for (stop = stops; stop != NULL; stop = stop->next)
-    if (stop->armed && stop->point == point && (stop->what == NULL || stop->what == what))
+    if (stop->armed && stop->point == point && (stop->what == NULL || stop->what == what) &&
+        (stop->wanted == NULL || stop->wanted (what)))
       {
         stop->armed = FALSE;
         stop->arrived = what;
@@ -40,9 +41,10 @@ static void
 stop_add (TestStop      *stop,
           CfutPoint      point,
           gconstpointer  what,
+          TestStopFunc   wanted,
           gboolean       is_open)
 {
-  *stop = (TestStop) { .point = point, .what = what, .armed = TRUE };
+  *stop = (TestStop) { .point = point, .what = what, .wanted = wanted, .armed = TRUE };
   test_gate_init (&stop->gate);
   if (is_open)
     test_gate_open (&stop->gate);
@@ -58,7 +60,15 @@ test_stop_at (TestStop      *stop,
               CfutPoint      point,
               gconstpointer  what)
 {
-  stop_add (stop, point, what, FALSE);
+  stop_add (stop, point, what, NULL, FALSE);
+}
+
+void
+test_stop_when (TestStop     *stop,
+                CfutPoint     point,
+                TestStopFunc  wanted)
+{
+  stop_add (stop, point, NULL, wanted, FALSE);
 }
 
 void
@@ -66,7 +76,7 @@ test_count_at (TestStop      *stop,
                CfutPoint      point,
                gconstpointer  what)
 {
-  stop_add (stop, point, what, TRUE);
+  stop_add (stop, point, what, NULL, TRUE);
 }
 
 gpointer

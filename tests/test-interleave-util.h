@@ -13,9 +13,13 @@ G_BEGIN_DECLS
 /* What stops the first thread that comes to a point, or only sees it come. */
 typedef struct _TestStop TestStop;
 
+/* On the thread that comes. */
+typedef gboolean (*TestStopFunc) (gconstpointer what);
+
 struct _TestStop {
   CfutPoint point;
   gconstpointer what;  /* (nullable): the first that comes there */
+  TestStopFunc wanted; /* (nullable): the first of which it is TRUE */
   TestGate gate;
   gboolean armed;      /* guarded by the stops' lock, as these are */
   gpointer arrived;    /* (nullable): what came */
@@ -28,6 +32,9 @@ void     test_stops_begin  (void);
 void     test_stop_at      (TestStop      *stop,
                             CfutPoint      point,
                             gconstpointer  what);
+void     test_stop_when    (TestStop      *stop,
+                            CfutPoint      point,
+                            TestStopFunc   wanted);
 /* Stops nobody. */
 void     test_count_at     (TestStop      *stop,
                             CfutPoint      point,
