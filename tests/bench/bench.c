@@ -37,6 +37,12 @@ bench_now (void)
   };
 }
 
+double
+bench_wall (void)
+{
+  return read_clock (CLOCK_MONOTONIC);
+}
+
 BenchTime
 bench_each (BenchTime start,
             guint64   n)
@@ -99,9 +105,9 @@ bench_percentile (double  *values,
 void
 bench_burn (double ns)
 {
-  double until = read_clock (CLOCK_MONOTONIC) + ns;
+  double until = bench_wall () + ns;
 
-  while (read_clock (CLOCK_MONOTONIC) < until)
+  while (bench_wall () < until)
     ;
 }
 

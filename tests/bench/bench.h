@@ -35,6 +35,9 @@ int       bench_main       (int               argc,
                             guint             n_cases);
 
 BenchTime bench_now        (void);
+/* The wall clock alone: the other one is a call of the system's, which takes as long as much of what is
+ * measured one by one. */
+double    bench_wall       (void);
 /* Since @start, for each of @n. */
 BenchTime bench_each       (BenchTime         start,
                             guint64           n);

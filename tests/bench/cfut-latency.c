@@ -26,10 +26,10 @@ round_trips (const BenchOptions *options,
 
       if (pause_usec > 0)
         g_usleep (pause_usec);
-      start = bench_now ().wall;
+      start = bench_wall ();
       future = cfut_executor_submit (executor, bench_nothing, NULL, NULL);
       cfut_future_wait (future, -1, NULL, NULL);
-      tries[i % options->n] = bench_now ().wall - start;
+      tries[i % options->n] = bench_wall () - start;
       g_object_unref (future);
     }
 
@@ -73,7 +73,7 @@ short_task (CfutTask  *task,
 {
   Short *self = user_data;
 
-  self->waited = bench_now ().wall - self->submitted;
+  self->waited = bench_wall () - self->submitted;
   return TRUE;
 }
 
@@ -126,7 +126,7 @@ bench_long_among_short (const BenchOptions *options)
         g_ptr_array_add (futures, cfut_executor_submit (executor, long_task, &started, NULL));
       if (i > 3 * options->n / 4 && i % 10 == 0)
         g_usleep (PAUSE_USEC);
-      shorts[i].submitted = bench_now ().wall;
+      shorts[i].submitted = bench_wall ();
       g_ptr_array_add (futures, cfut_executor_submit (executor, short_task, &shorts[i], NULL));
     }
   bench_latch_wait (&started);
@@ -165,7 +165,7 @@ on_rejected (CfutFuture *future,
 {
   Deadline *self = user_data;
 
-  self->told = bench_now ().wall;
+  self->told = bench_wall ();
   bench_latch_down (self->latch);
 }
 
@@ -198,7 +198,7 @@ bench_queue_lateness (const BenchOptions *options)
 
       deadlines[i].latch = &latch;
       cfut_request_set_queue_deadline_usec (request, usec);
-      deadlines[i].at = bench_now ().wall + usec * 1000;
+      deadlines[i].at = bench_wall () + usec * 1000;
       future = cfut_executor_submit_full (executor, request, bench_nothing, NULL, NULL);
       cfut_future_add_done_callback (future, CFUT_CALLBACK_DIRECT, on_rejected, &deadlines[i], NULL);
       g_object_unref (future);
@@ -218,7 +218,7 @@ sleep_until_told (CfutTask  *task,
 {
   Deadline *self = user_data;
 
-  self->at += bench_now ().wall;
+  self->at += bench_wall ();
   bench_latch_wait (self->latch);
   return TRUE;
 }
