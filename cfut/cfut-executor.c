@@ -485,8 +485,8 @@ cfut_executor_submit_full (CfutExecutor   *self,
   CfutTask *task;
   gboolean arm;
 
-  g_return_val_if_fail (CFUT_IS_EXECUTOR (self), NULL);
-  g_return_val_if_fail (request == NULL || CFUT_IS_REQUEST (request), NULL);
+  g_return_val_if_fail (CFUT_CHECK (self, CFUT_IS_EXECUTOR), NULL);
+  g_return_val_if_fail (request == NULL || CFUT_CHECK (request, CFUT_IS_REQUEST), NULL);
   g_return_val_if_fail (func != NULL, NULL);
 
   if (request == NULL || cfut_is_forked_child ())
