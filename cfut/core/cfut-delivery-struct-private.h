@@ -10,8 +10,10 @@ G_BEGIN_DECLS
 
 typedef struct _CfutThread CfutThread;
 
+/* On lines of its own: workers look at it for each task, and what happened to lie beside it may be
+ * written for each by the owner's thread. */
 struct _CfutDelivery {
-  gatomicrefcount ref_count;
+  _Alignas (64) gatomicrefcount ref_count;
   gconstpointer key;        /* immutable: the context, to compare with only */
 
   /* Guarded by lock */

@@ -62,7 +62,7 @@ cfut_delivery_unref (CfutDelivery *self)
     return;
 
   g_mutex_clear (&self->lock);
-  g_free (self);
+  g_aligned_free (self);
 }
 
 /* Puts an owner in the ready list of its delivery, or, when its context is gone, in that of the
@@ -489,7 +489,7 @@ cfut_delivery_for_context (GMainContext *context)
   self = g_hash_table_lookup (registry, context);
   if (self == NULL)
     {
-      self = g_new0 (CfutDelivery, 1);
+      self = g_aligned_alloc0 (1, sizeof (CfutDelivery), 64);
       g_atomic_ref_count_init (&self->ref_count);
       g_mutex_init (&self->lock);
       self->context = context;
