@@ -6,25 +6,9 @@
 # demo/run as a user types it, in the terminal, from wherever that is. Speaks TAP.
 
 set -u
+source "$(dirname -- "$0")/tap-functions"
 
 run=$1/demo/run
-work=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$work"' EXIT
-n=0
-status=0
-
-check ()
-{
-  n=$((n + 1))
-  if eval "$2"; then
-    echo "ok $n $1"
-  else
-    echo "not ok $n $1"
-    tail -n 20 "$work/err" | sed 's/^/#   stderr: /'
-    tail -n 20 "$work/out" | sed 's/^/#   stdout: /'
-    status=1
-  fi
-}
 
 demo ()
 {
@@ -42,7 +26,8 @@ mkdir -- "$odd" -dash
 echo one >"$odd/one"
 echo two >-dash/two
 
-echo 1..9
+shown=(err out)
+plan 9
 demo --output sums.txt "$odd" -- -dash
 check 'builds and hashes folders with odd names' '((code == 0)) && [[ -f sums.txt ]]'
 check 'which are relative to where it is run' 'sha256sum --check --strict sums.txt >/dev/null'
@@ -64,4 +49,4 @@ check 'it can be started through a link' '((code == 0)) && grep -q -- --algorith
 
 CFUT_BUILD_DIR=/dev/null/build demo --help
 check 'a folder that cannot be written is named' '((code != 0)) && grep -q /dev/null/build "$work/err"'
-exit $status
+end

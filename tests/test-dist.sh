@@ -7,35 +7,15 @@
 # all tests pass there too is tried by "tests/run --thorough". Speaks TAP.
 
 set -u
+source "$(dirname -- "$0")/tap-functions"
 
 source=$1
 build=$2
-n=0
-status=0
 
 if ! git -C "$source" rev-parse >/dev/null 2>&1; then
-  echo '1..0 # SKIP this was unpacked itself'
-  exit 0
+  skip_all 'this was unpacked itself'
 fi
 
-work=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$work"' EXIT
-
-# check TITLE COMMAND...: what the command says is shown if it fails.
-check ()
-{
-  local title=$1
-
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/out" 2>&1 </dev/null; then
-    echo "ok $n $title"
-  else
-    echo "not ok $n $title"
-    tail -n 40 "$work/out" | sed 's/^/#   /'
-    status=1
-  fi
-}
 
 pack ()
 {
@@ -78,9 +58,9 @@ END
 export LC_ALL=C.UTF-8
 unset CFLAGS LDFLAGS NINJA_STATUS MESON_TESTTHREADS
 
-echo 1..3
+plan 3
 folder=
 check 'it is packed up' pack
 check 'with every file that is committed, and no other' same_files
 check 'a wrap file is enough for another project to use it' build_with_wrap
-exit $status
+end

@@ -9,36 +9,10 @@
 # subproject. Speaks TAP.
 
 set -u
+source "$(dirname -- "$0")/tap-functions"
 
 source=$1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$work"' EXIT
 prefix=$work/prefix
-n=0
-status=0
-
-# check TITLE COMMAND...: what the command says is shown if it fails.
-check ()
-{
-  local title=$1
-
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/out" 2>&1 </dev/null; then
-    echo "ok $n $title"
-  else
-    echo "not ok $n $title"
-    tail -n 40 "$work/out" | sed 's/^/#   /'
-    status=1
-  fi
-}
-
-# skip TITLE REASON
-skip ()
-{
-  n=$((n + 1))
-  echo "ok $n $1 # SKIP $2"
-}
 
 install_library ()
 {
@@ -238,7 +212,7 @@ export LC_ALL=C.UTF-8
 # An instrumented build is not what is installed here.
 unset CFLAGS LDFLAGS ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS MESON_TESTTHREADS NINJA_STATUS
 
-echo 1..22
+plan 22
 check 'it installs' install_library
 check 'and has nothing to do with where it was built' nothing_of_the_build
 check 'pkg-config knows it and its version' pkg-config --exact-version=1.0.0 cfut-1
@@ -277,6 +251,6 @@ else
   skip 'Devhelp finds all of the documentation' 'it was not built'
 fi
 check 'it builds as a subproject' build_subproject default_library=static
-check 'which is the library alone and runs' eval \
+check 'which is the library alone and runs' \
   'subproject_is_library_only && runs "$work/parent-build/example"'
-exit $status
+end

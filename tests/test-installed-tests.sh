@@ -7,30 +7,11 @@
 # as gnome-desktop-testing-runner would. Speaks TAP.
 
 set -u
+source "$(dirname -- "$0")/tap-functions"
 
 build=$1
 prefix=$2
 libdir=$3
-work=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$work"' EXIT
-n=0
-status=0
-
-# check TITLE COMMAND...: what the command says is shown if it fails.
-check ()
-{
-  local title=$1
-
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/out" 2>&1 </dev/null; then
-    echo "ok $n $title"
-  else
-    echo "not ok $n $title"
-    tail -n 40 "$work/out" | sed 's/^/#   /'
-    status=1
-  fi
-}
 
 install_all ()
 {
@@ -66,9 +47,9 @@ runs ()
 
 tests=$work/root$prefix/share/installed-tests/cfut-1
 
-echo 1..4
+plan 4
 check 'they are installed' install_all
 check 'each is described, and there' every_test_is_there
 check 'one of the library runs' runs test-future
 check 'one with worker processes runs' runs test-process
-exit $status
+end

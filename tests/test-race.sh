@@ -7,36 +7,27 @@
 # same program where the race is mended. Speaks TAP.
 
 set -u
+source "$(dirname -- "$0")/tap-functions"
 
 program=$1
 races="unwaited unlocked late direct pushed"
-output=$(mktemp) || exit 1
-trap 'rm -f -- "$output"' EXIT
-n=0
-status=0
 export TSAN_OPTIONS="${TSAN_OPTIONS-}:halt_on_error=1:exitcode=66"
 
-# check TITLE CODE PATTERN: of what ran last.
-check ()
+# ends CODE PATTERN WORD...: how the program, with these words, ends, and what it says.
+ends ()
 {
-  n=$((n + 1))
-  if ((code == $2)) && grep -q -- "$3" "$output"; then
-    echo "ok $n $1"
-  else
-    echo "not ok $n $1"
-    echo "# status $code"
-    sed 's/^/# /' "$output"
-    status=1
-  fi
+  local code=$1 pattern=$2 output status=0
+
+  shift 2
+  output=$("$program" "$@" 2>&1) || status=$?
+  echo "$output"
+  echo "status $status"
+  ((status == code)) && grep -q -- "$pattern" <<<"$output"
 }
 
-echo "1..10"
+plan 10
 for race in $races; do
-  "$program" "$race" >"$output" 2>&1
-  code=$?
-  check "$race: the race is caught" 66 'WARNING: ThreadSanitizer: data race'
-  "$program" "$race" sound >"$output" 2>&1
-  code=$?
-  check "$race: without the race nothing is reported" 0 '^done$'
+  check "$race: the race is caught" ends 66 'WARNING: ThreadSanitizer: data race' "$race"
+  check "$race: without the race nothing is reported" ends 0 '^done$' "$race" sound
 done
-exit $status
+end

@@ -6,26 +6,9 @@
 # What tests/setup-packages asks of the package managers, which are stand-ins here. Speaks TAP.
 
 set -u
+source "$(dirname -- "$0")/tap-functions"
 
 setup=$1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$work"' EXIT
-n=0
-status=0
-
-# check TITLE CONDITION: the condition is evaluated; what was said and asked is shown if it fails.
-check ()
-{
-  n=$((n + 1))
-  if eval "$2"; then
-    echo "ok $n $1"
-  else
-    echo "not ok $n $1"
-    sed 's/^/#   said: /' "$work/said"
-    sed 's/^/#   asked: /' "$work/asked"
-    status=1
-  fi
-}
 
 # Makes a program in the machine's only folder of programs.
 stand_in ()
@@ -76,7 +59,8 @@ run ()
   code=$?
 }
 
-echo 1..17
+shown=(said asked)
+plan 17
 
 new_debian
 run base
@@ -128,4 +112,4 @@ new_machine
 run base
 check 'elsewhere says so and goes on' '((code == 0)) && [[ -s $work/said ]]'
 
-exit $status
+end

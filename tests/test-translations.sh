@@ -6,29 +6,11 @@
 # Whether every message is in every translation, and whether a program finds them. Speaks TAP.
 
 set -u
+source "$(dirname -- "$0")/tap-functions"
 
 source=$1 locale=$2 program=$3
-work=$(mktemp -d) || exit 1
-trap 'rm -rf -- "$work"' EXIT
 export LC_ALL=C.UTF-8
 unset LANGUAGE
-n=0
-status=0
-
-check ()
-{
-  local title=$1
-
-  shift
-  n=$((n + 1))
-  if "$@" >"$work/out" 2>&1 </dev/null; then
-    echo "ok $n $title"
-  else
-    echo "not ok $n $title"
-    tail -n 40 "$work/out" | sed 's/^/#   /'
-    status=1
-  fi
-}
 
 cd "$source" || exit 1
 
@@ -77,7 +59,7 @@ is_spoken ()
 }
 
 languages=$(grep -v '^#' po/LINGUAS)
-echo "1..$((3 + 2 * $(wc -w <<<"$languages")))"
+plan $((3 + 2 * $(wc -w <<<"$languages")))
 check 'every file with messages is listed' all_files_are_listed
 check 'the messages can be extracted' extract
 check 'there is German, and a language in another script' \
@@ -86,4 +68,4 @@ for language in $languages; do
   check "$language has every message" is_complete "$language"
   check "$language is spoken by the program" is_spoken "$language"
 done
-exit $status
+end
