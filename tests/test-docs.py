@@ -121,12 +121,9 @@ def compile_c(folder, name, packages, *flags):
 def compile_vala(folder, name, packages, output):
     need('valac')
     package_flags(packages)
-    where = os.environ.get('CFUT_VAPIDIR')
     words = ['--pkg=' + package for package in ('gio-2.0', 'cfut-1', *packages)]
     for flag in package_flags(packages):
         words += ['-X', flag]
-    if where:
-        words.append('--vapidir=' + where)
     # What valac says of the C that it made is nothing of the page's.
     run(['valac', '--quiet', '-X', '-w', *words, '-o', output, name], folder)
 

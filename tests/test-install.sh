@@ -10,9 +10,10 @@
 
 set -u
 source "$(dirname -- "$0")/tap-functions"
+source "$(dirname -- "$0")/language-programs"
 
 source=$1
-prefix=$work/prefix
+prefix=$work/cfut
 
 install_library ()
 {
@@ -136,57 +137,6 @@ subproject_is_library_only ()
   ! find "$work/parent-build" -name 'test-*' -o -name 'cfut-demo*' -o -name '*.gir' | grep .
 }
 
-# The other languages, each with the program that README.md has in C.
-# In a prefix that is not Python's own, the override has to be in its path.
-python_program ()
-{
-  local overrides=$(find "$prefix" -type d -path '*/gi/overrides' | head -n 1)
-
-  PYTHONPATH=${overrides%/gi/overrides} /usr/bin/python3 - <<'END'
-import gi
-gi.require_version('Cfut', '1')
-from gi.repository import Cfut
-promise = Cfut.Promise()
-promise.resolve_int64(42)
-print(promise.get_future().result_int64(0))
-END
-}
-
-gjs_program ()
-{
-  cat >"$work/one.js" <<'END'
-import Cfut from 'gi://Cfut?version=1';
-const promise = new Cfut.Promise();
-promise.resolve_int64(42);
-print(promise.get_future().result_int64(0));
-END
-  gjs -m "$work/one.js"
-}
-
-vala_program ()
-{
-  cat >"$work/one.vala" <<'END'
-void main () {
-  try {
-    var promise = new Cfut.Promise ();
-    promise.resolve_int64 (42);
-    print ("%d\n", (int) promise.get_future ().result_int64 (0));
-  } catch (Error error) {
-    printerr ("%s\n", error.message);
-  }
-}
-END
-  (cd "$work" && valac --quiet --pkg=cfut-1 -X -w -o one one.vala $(pkg-config --libs cfut-1 | sed 's/-[lLW]/-X &/g')) &&
-    "$work/one"
-}
-
-prints_42 ()
-{
-  local output
-
-  output=$("$@") && [[ $output == 42 ]] || { echo "$output"; return 1; }
-}
-
 # What Devhelp reads, and every page that it leads to.
 documentation_is_whole ()
 {
@@ -204,16 +154,32 @@ END
   done
 }
 
-export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
-export GI_TYPELIB_PATH=$prefix/lib/girepository-1.0
-export XDG_DATA_DIRS=$prefix/share:${XDG_DATA_DIRS:-/usr/local/share:/usr/share}
-export LD_LIBRARY_PATH=$prefix/lib
+# Nothing but what the documentation says of a prefix of one's own.
+set_environment ()
+{
+  local overrides
+
+  unset GJS_PATH LUA_PATH_5_3 LUA_PATH_5_4
+  eval "$(sed -n "/^export /s|\$HOME|$work|gp" "$source/introspection/docs/installing.md")"
+  # Outside of Debian the folder has Python's version in its name.
+  overrides=$(find "$prefix" -type d -path '*/gi/overrides' | head -n 1)
+  [[ -z $overrides ]] || PYTHONPATH=${overrides%/gi/overrides}
+}
+
 export LC_ALL=C.UTF-8
 # An instrumented build is not what is installed here.
 unset CFLAGS LDFLAGS ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS MESON_TESTTHREADS NINJA_STATUS
 
-plan 22
+languages=()
+if pkg-config --exists gobject-introspection-1.0; then
+  languages+=("${introspected_languages[@]}")
+  command -v vapigen >/dev/null && languages+=(Vala)
+fi
+
+write_programs
+plan $((20 + ${#languages[@]}))
 check 'it installs' install_library
+check 'with all that its documentation says' set_environment
 check 'and has nothing to do with where it was built' nothing_of_the_build
 check 'pkg-config knows it and its version' pkg-config --exact-version=1.0.0 cfut-1
 check 'only its own symbols are exported' only_our_symbols
@@ -229,23 +195,11 @@ check 'and runs' runs "$work/workers"
 check 'the first links statically' compile_static
 check 'and runs without the shared library' needs_no_library_of_ours "$work/static"
 check 'with the same result' runs "$work/static"
-if [[ -f $prefix/share/gir-1.0/Cfut-1.gir ]]; then
-  check 'it works from Python' prints_42 python_program
-  if command -v gjs >/dev/null; then
-    check 'it works from JavaScript' prints_42 gjs_program
-  else
-    skip 'it works from JavaScript' 'there is no gjs'
-  fi
-else
-  skip 'it works from Python' 'no typelib was built'
-  skip 'it works from JavaScript' 'no typelib was built'
-fi
-if [[ -f $prefix/share/vala/vapi/cfut-1.vapi ]]; then
-  check 'it works from Vala' prints_42 vala_program
-else
-  skip 'it works from Vala' 'no binding was built'
-fi
-if [[ -d $prefix/share/doc/cfut-1 ]]; then
+for language in "${languages[@]}"; do
+  # The documentation has the path for one version of Lua.
+  check_language "$language" env LUA_PATH="${LUA_PATH/5.3/"${language#Lua-}"}"
+done
+if ((${#languages[@]})) && command -v gi-docgen >/dev/null; then
   check 'Devhelp finds all of the documentation' documentation_is_whole
 else
   skip 'Devhelp finds all of the documentation' 'it was not built'
