@@ -26,6 +26,7 @@
 #include <cfut/cfut-map.h>
 #include <cfut/cfut-functions.h>
 #include <cfut/cfut-call.h>
+#include <cfut/cfut-bound.h>
 #include <cfut/cfut-combine.h>
 #include <cfut/cfut-interop.h>
 #include <cfut/cfut-debug.h>

@@ -37,6 +37,22 @@ def run_loop_until_done(future):
     return seen
 
 
+def test_a_function_is_refused_until_they_are_allowed():
+    executor = Cfut.ThreadExecutor(max_workers=2)
+    called = []
+    future = executor.submit(called.append, 'data')
+    try:
+        future.result(-1)
+    except GLib.Error as error:
+        assert error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_SUPPORTED), error
+    else:
+        raise AssertionError('no error was raised')
+    assert not called
+    assert executor.shutdown(Cfut.ShutdownFlags.WAIT, -1)
+    # As the override does.
+    Cfut.allow_bound_functions()
+
+
 def test_a_function_runs_on_another_thread():
     executor = Cfut.ThreadExecutor(max_workers=2)
     threads = []

@@ -16,7 +16,12 @@ replaces in it; everything else of the namespace is the library's own.
 
 import importlib
 
+from gi.repository import Cfut
+
 __all__ = []
+
+# Python's functions run on every thread.
+Cfut.allow_bound_functions()
 
 for _name in ('standard', 'errors', 'future', 'together', 'task', 'pool', 'shared', 'processes', 'group',
               'coroutine', 'payload'):
