@@ -128,7 +128,11 @@ on_ready (GObject      *source,
  *
  *   return bytes != NULL && cfut_promise_resolve_bytes (promise, bytes);
  * }
+ * ]|
  *
+ * With these two it is one call:
+ *
+ * |[<!-- language="C" -->
  * future = cfut_future_from_async (file, load_start, load_finish, NULL, NULL);
  * ]|
  *

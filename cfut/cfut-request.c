@@ -34,7 +34,7 @@
  * g_autoptr (CfutRequest) request = cfut_request_new ();
  *
  * cfut_request_set_name (request, "thumbnail");
- * cfut_request_set_group (request, window->group);
+ * cfut_request_set_group (request, group);
  * cfut_request_set_run_deadline_usec (request, 5 * G_USEC_PER_SEC);
  * future = cfut_executor_submit_full (executor, request, make_thumbnail, file, g_object_unref);
  * ```

@@ -14,6 +14,8 @@ extern CfutCallFunc multiply;
 extern CfutCallback show_result;
 extern CfutLineFunc on_line;
 extern CfutInitializerFunc open_database;
+extern CfutAsyncFunc load_start;
+extern CfutFinishFunc load_finish;
 
 void show (const char *text);
 void handle (CfutFuture *settled);
@@ -31,7 +33,8 @@ extern CfutTask *task;
 extern GCancellable *cancellable;
 extern GObject *bar, *label, *window;
 extern GError *error;
-extern gpointer files, image, path, data;
+extern gpointer data, file, files, image, input, path;
+extern double result;
 extern guint64 n_files, n_pixels, size;
 extern gint64 n;
 

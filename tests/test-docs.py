@@ -4,6 +4,7 @@
 """Whether what a page of the documentation shows is true: its blocks of code are compiled and run. Speaks TAP.
 
 usage: test-docs.py PAGE
+       test-docs.py SOURCE.[ch] ...     what comments for gi-docgen show: functions, or else statements
 
 In front of each block stands a comment that says what becomes of it; a block without one is a failure.
 Each page has a folder of its own, in which its files are kept and its programs run, from top to bottom.
@@ -41,6 +42,15 @@ SOURCE = pathlib.Path(os.environ['CFUT_SOURCE'])
 TESTS = SOURCE / 'tests'
 MARK = re.compile(r'<!--\s*test:\s*(.*?)\s*-->')
 CFLAGS = ['-Wall', '-Wextra', '-Wno-unused-parameter', '-Werror']
+
+
+# What functions in comments have around them.
+COMMENT_TYPES = [
+    'typedef struct { GObject parent; CfutExecutor *executor; } Thing;',
+    'extern CfutTaskFunc count;',
+    'extern CfutCallFunc factorial;',
+    'int run_application (int argc, char **argv);',
+]
 
 
 class Failure(Exception):
@@ -83,6 +93,29 @@ def read_blocks(page):
             mark = None
     if block is not None:
         raise Failure('the block of line %d has no end' % block.line)
+    return blocks
+
+
+def read_comment_blocks(source):
+    """The blocks in a source file's comments for gi-docgen, in both forms. What is in them is told by itself."""
+    blocks, block = [], None
+    for number, line in enumerate(source.read_text(encoding='utf-8').splitlines(), 1):
+        text = re.match(r'\s*\* ?(.*)$', line)
+        if text is None:
+            if block is not None:
+                raise Failure('%s: the block of line %d has no end' % (source, block.line))
+        elif block is not None and text[1] in ('```', ']|'):
+            if re.search(r'^\{', block.text, re.MULTILINE):
+                block.words = ['declarations']
+                block.lines[:0] = COMMENT_TYPES
+            else:
+                block.words = ['fragment']
+            blocks.append(block)
+            block = None
+        elif block is not None:
+            block.lines.append(text[1])
+        elif text[1].startswith(('```', '|[')):
+            block = Block('', 'c', number)
     return blocks
 
 
@@ -273,7 +306,26 @@ class Page:
             raise Failure('no mark says what becomes of it' if not kind else 'nobody knows the mark ' + kind)
 
 
+def main_of_sources(sources):
+    """For the comments of source files, whose blocks have nothing to do with each other."""
+    blocks = [(source, block) for source in map(pathlib.Path, sources) for block in read_comment_blocks(source)]
+    failed = False
+    print('1..%d' % len(blocks))
+    with tempfile.TemporaryDirectory(prefix='cfut-docs-') as folder:
+        for n, (source, block) in enumerate(blocks, 1):
+            title = '%d %s, line %d: %s' % (n, source.name, block.line, block.words[0])
+            try:
+                Page(pathlib.Path(folder)).do(block)
+                print('ok ' + title)
+            except Failure as reason:
+                failed = True
+                print('not ok %s\n#   %s' % (title, str(reason).replace('\n', '\n#   ')))
+    return 1 if failed else 0
+
+
 def main():
+    if sys.argv[1].endswith(('.c', '.h')):
+        return main_of_sources(sys.argv[1:])
     page = pathlib.Path(sys.argv[1])
     blocks = read_blocks(page)
     folder = pathlib.Path(tempfile.mkdtemp(prefix='cfut-docs-'))

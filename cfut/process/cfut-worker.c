@@ -52,6 +52,9 @@
  *       cfut_worker_register (worker, "factorial", factorial, NULL, NULL);
  *       return cfut_worker_run (worker, NULL);
  *     }
+ *
+ *   return run_application (argc, argv);
+ * }
  * ```
  *
  * A worker calls one function at a time, on the thread of [method@Cfut.Worker.run]. What a function
