@@ -375,6 +375,84 @@ void test_callback () {
     assert_cmpstr (order, EQ, "done cancelled");
 }
 
+/* Arrays have their length with them, and none is an empty one. */
+void test_arrays () {
+    var executor = new Cfut.ThreadExecutor (2);
+    var group = new Cfut.Group ();
+    Object[] items = { new Held (), new Held (), new Held () };
+    Cfut.Future[] futures = {};
+    int64 sum = 0;
+
+    try {
+        var map = executor.map_array (null, items, 0, (task, item) => {
+            task.set_result_int64 (((Held) item).number);
+            return true;
+        });
+        for (var next = map.next (); next != null; next = map.next ()) {
+            sum += next.result_int64 ();
+            futures += next;
+        }
+        assert (sum == 18);
+        group.add_many (futures, null);
+        assert (group.get_n_items () == 3);
+        assert (Cfut.Future.all (null).wait ());
+        assert (futures[0].dup_error () == null);
+    } catch (Error error) {
+        assert_not_reached ();
+    }
+}
+
+/* A wait that is given up throws, and its future goes on. */
+async void wait_with (Cfut.Future future, Cancellable cancellable) throws Error {
+    yield future.wait_async (-1, cancellable);
+}
+
+void test_cancellable () {
+    var promise = new Cfut.Promise ();
+    var cancellable = new Cancellable ();
+    var n_caught = 0;
+
+    Idle.add (() => {
+        cancellable.cancel ();
+        return Source.REMOVE;
+    });
+    try {
+        wait_with.end (run ((callback) => wait_with.begin (promise.get_future (), cancellable, callback)));
+    } catch (IOError.CANCELLED error) {
+        n_caught++;
+    } catch (Error error) {
+        assert_not_reached ();
+    }
+    try {
+        promise.get_future ().wait (1000);
+    } catch (IOError.TIMED_OUT error) {
+        n_caught++;
+    } catch (Error error) {
+        assert_not_reached ();
+    }
+    assert (n_caught == 2);
+    assert (promise.get_future ().state == PENDING);
+}
+
+/* What an initializer throws is the reason why its executor is broken. */
+void test_initializer () {
+    var executor = new Cfut.ThreadExecutor (1);
+    var reason = "no database";
+
+    executor.set_initializer (() => {
+        throw new IOError.FAILED (reason);
+    });
+    try {
+        executor.submit ((task) => true).wait ();
+        executor.submit ((task) => true).result ();
+        assert_not_reached ();
+    } catch (Cfut.FutureError.BROKEN error) {
+        assert (error.message.contains (reason));
+    } catch (Error error) {
+        assert_not_reached ();
+    }
+}
+
 int main (string[] args) {
     if (Cfut.Worker.requested ())
         return run_worker ();
@@ -393,5 +471,8 @@ int main (string[] args) {
     Test.add_func ("/cfut/vala/worker", test_worker);
     Test.add_func ("/cfut/vala/derived", test_derived);
     Test.add_func ("/cfut/vala/callback", test_callback);
+    Test.add_func ("/cfut/vala/arrays", test_arrays);
+    Test.add_func ("/cfut/vala/cancellable", test_cancellable);
+    Test.add_func ("/cfut/vala/initializer", test_initializer);
     return Test.run ();
 }
