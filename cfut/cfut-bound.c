@@ -20,6 +20,7 @@
 #include "cfut-executor.h"
 #include "cfut-future.h"
 
+#include <glib/gi18n-lib.h>
 #include <stdatomic.h>
 
 typedef struct {
@@ -65,8 +66,8 @@ bound_may_call (Bound   *self,
     return TRUE;
 
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                       "A function of this language cannot run on another thread; use functions of "
-                       "a worker process, by CfutProcessExecutor and call, or commands, by run");
+                       _("A function of this language cannot run on another thread; use functions of "
+                         "a worker process, by CfutProcessExecutor and call, or commands, by run"));
   return FALSE;
 }
 
