@@ -238,6 +238,49 @@ test_assert_bytes (GVariant *value,
       g_error ("byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " is wrong", i, size);
 }
 
+/* From the application to the worker, and what it is then; the frame is gone. */
+static inline GVariant *
+test_pass_down (TestPair *pair,
+                GVariant *value)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *got;
+  CfutFrame frame;
+
+  test_send (pair->application.channel, CFUT_WIRE_CALL, 1, value, NULL);
+  test_receive (pair->worker, &frame);
+  got = cfut_frame_dup_value (&frame, &error);
+  g_assert_no_error (error);
+  cfut_frame_clear (&frame);
+
+  return got;
+}
+
+/* And the other way. */
+static inline GVariant *
+test_pass_up (TestPair *pair,
+              GVariant *value)
+{
+  g_autoptr (CfutFrame) frame = NULL;
+  g_autoptr (GError) error = NULL;
+  GVariant *got;
+
+  test_send (pair->worker, CFUT_WIRE_RESULT, 1, value, NULL);
+  frame = test_end_pop (&pair->application);
+  got = cfut_frame_dup_value (frame, &error);
+  g_assert_no_error (error);
+
+  return got;
+}
+
+static inline GVariant *
+test_pass (TestPair *pair,
+           gboolean  up,
+           GVariant *value)
+{
+  return up ? test_pass_up (pair, value) : test_pass_down (pair, value);
+}
+
 static inline guint
 test_count_fds (void)
 {

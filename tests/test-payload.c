@@ -20,55 +20,12 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
-/* From the application to the worker, and what it is then; the frame is gone. */
-static GVariant *
-pass_down (TestPair *pair,
-           GVariant *value)
-{
-  g_autoptr (GError) error = NULL;
-  GVariant *got;
-  CfutFrame frame;
-
-  test_send (pair->application.channel, CFUT_WIRE_CALL, 1, value, NULL);
-  test_receive (pair->worker, &frame);
-  got = cfut_frame_dup_value (&frame, &error);
-  g_assert_no_error (error);
-  cfut_frame_clear (&frame);
-
-  return got;
-}
-
-/* And the other way. */
-static GVariant *
-pass_up (TestPair *pair,
-         GVariant *value)
-{
-  g_autoptr (CfutFrame) frame = NULL;
-  g_autoptr (GError) error = NULL;
-  GVariant *got;
-
-  test_send (pair->worker, CFUT_WIRE_RESULT, 1, value, NULL);
-  frame = test_end_pop (&pair->application);
-  got = cfut_frame_dup_value (frame, &error);
-  g_assert_no_error (error);
-
-  return got;
-}
-
-static GVariant *
-pass (TestPair *pair,
-      gboolean  up,
-      GVariant *value)
-{
-  return up ? pass_up (pair, value) : pass_down (pair, value);
-}
-
 /* The other side has been told that bytes of it are gone. */
 static void
 settle (TestPair *pair,
         gboolean  up)
 {
-  g_autoptr (GVariant) value = pass (pair, !up, g_variant_new_byte (0));
+  g_autoptr (GVariant) value = test_pass (pair, !up, g_variant_new_byte (0));
 }
 
 /* All sizes around the threshold and a page come through, in both directions. */
@@ -87,7 +44,7 @@ test_payload_sizes (void)
         for (guint i = 0; i < G_N_ELEMENTS (around); i++)
           {
             gsize size = CFUT_PAYLOAD_THRESHOLD + around[i];
-            g_autoptr (GVariant) got = pass (&pair, up, test_new_bytes (size, i + round));
+            g_autoptr (GVariant) got = test_pass (&pair, up, test_new_bytes (size, i + round));
 
             test_assert_bytes (got, size, i + round);
           }
@@ -117,7 +74,7 @@ test_payload_inside_of_values (void)
       guint n_before = test_count_mappings ();
 
       value = g_variant_ref_sink (g_variant_new_parsed (shapes[i], bytes, bytes));
-      got = pass_down (&pair, value);
+      got = test_pass_down (&pair, value);
       g_assert_true (g_variant_equal (got, value));
       if (i < G_N_ELEMENTS (shapes) - 1)
         g_assert_cmpuint (test_count_mappings (), >=, MIN (n_before, 1));
@@ -153,9 +110,9 @@ test_payload_many_and_deep (void)
     {
       g_clear_pointer (&got_many, g_variant_unref);
       g_clear_pointer (&got_deep, g_variant_unref);
-      got_many = pass_up (&pair, many);
+      got_many = test_pass_up (&pair, many);
       g_assert_true (g_variant_equal (got_many, many));
-      got_deep = pass_up (&pair, deep);
+      got_deep = test_pass_up (&pair, deep);
       g_assert_true (g_variant_equal (got_deep, deep));
     }
   test_pair_clear (&pair);
@@ -205,10 +162,10 @@ test_payload_memory_is_used_again (void)
       TestPair pair;
 
       test_pair_init (&pair, FALSE);
-      first = pass (&pair, up, test_new_bytes (SIZE, 0));
+      first = test_pass (&pair, up, test_new_bytes (SIZE, 0));
       for (guint i = 1; i < 10; i++)
         {
-          g_autoptr (GVariant) got = pass (&pair, up, test_new_bytes (SIZE - i, i));
+          g_autoptr (GVariant) got = test_pass (&pair, up, test_new_bytes (SIZE - i, i));
 
           test_assert_bytes (got, SIZE - i, i);
           if (place == NULL)
@@ -252,7 +209,7 @@ test_payload_is_not_rewritten_while_it_lives (void)
         }
       held[at].size = CFUT_PAYLOAD_THRESHOLD + g_rand_int_range (rand, 0, 3) * 50000;
       held[at].first = i;
-      held[at].value = pass (&pair, g_rand_boolean (rand), test_new_bytes (held[at].size, i));
+      held[at].value = test_pass (&pair, g_rand_boolean (rand), test_new_bytes (held[at].size, i));
     }
 
   test_pair_clear (&pair);
@@ -323,7 +280,7 @@ test_payload_limit_of_what_is_kept (void)
   for (guint round = 0; round < 3; round++)
     {
       for (guint i = 0; i < G_N_ELEMENTS (held); i++)
-        held[i] = pass_down (&pair, test_new_bytes (SIZE + (round * 40 + i) * 4096, i));
+        held[i] = test_pass_down (&pair, test_new_bytes (SIZE + (round * 40 + i) * 4096, i));
       for (guint i = 0; i < G_N_ELEMENTS (held); i++)
         {
           test_assert_bytes (held[i], SIZE + (round * 40 + i) * 4096, i);
@@ -346,7 +303,7 @@ test_payload_outlives_its_channel (void)
   test_pair_init (&pair, FALSE);
   for (guint i = 0; i < 3; i++)
     for (guint up = 0; up < 2; up++)
-      held[up][i] = pass (&pair, up, test_new_bytes (SIZE, i));
+      held[up][i] = test_pass (&pair, up, test_new_bytes (SIZE, i));
   test_pair_clear (&pair);
 
   for (guint i = 0; i < 3; i++)
@@ -578,7 +535,7 @@ test_payload_no_descriptor_to_send (void)
           cfut_frame_clear (&frame);
         }
       g_assert_cmpuint (test_count_fds (), ==, n_before);
-      got = pass_down (&pair, value);
+      got = test_pass_down (&pair, value);
       g_assert_true (g_variant_equal (got, value));
     }
   test_pair_clear (&pair);

@@ -19,6 +19,7 @@
 
 #include "core/cfut-lock-private.h"
 #include "process/cfut-payload-struct-private.h"
+#include "process/cfut-sealed-private.h"
 
 /* Of what the other side may have us keep. */
 #define MAX_FOREIGN_BUFFERS 64
@@ -72,6 +73,7 @@ mapping_free (gpointer data)
 {
   Mapping *self = data;
 
+  cfut_sealed_remove (self->data);
   munmap (self->data, self->size);
   g_free (self);
 }
@@ -144,22 +146,24 @@ map_for_reading (int   fd,
 
 static GBytes *
 open_once (const CfutWirePayload *payload,
-           int                    fd,
+           int                   *fd,
            GError               **error)
 {
   Mapping *mapping;
   gpointer data;
 
-  if (check_file (fd, F_SEAL_SHRINK | F_SEAL_WRITE, payload->size) == 0)
+  if (check_file (*fd, F_SEAL_SHRINK | F_SEAL_WRITE, payload->size) == 0)
     return set_lie (error, "a payload that is not what was said of it");
 
-  data = map_for_reading (fd, payload->size);
+  data = map_for_reading (*fd, payload->size);
   if (data == NULL)
     {
       cfut_payload_set_memory_error (error, errno);
       return NULL;
     }
 
+  if (cfut_sealed_add (data, payload->size, *fd))
+    *fd = -1;
   mapping = g_new (Mapping, 1);
   *mapping = (Mapping) { data, payload->size };
   return g_bytes_new_with_free_func (data, payload->size, mapping_free, mapping);
@@ -263,7 +267,7 @@ cfut_payloads_open (CfutPayloads          *self,
   switch (payload->kind)
     {
     case CFUT_WIRE_PAYLOAD_ONCE:
-      return open_once (payload, *fd, error);
+      return open_once (payload, fd, error);
     case CFUT_WIRE_PAYLOAD_NEW:
       return open_new (self, payload, fd, error);
     case CFUT_WIRE_PAYLOAD_AGAIN:

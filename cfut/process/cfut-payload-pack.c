@@ -19,6 +19,7 @@
 
 #include "core/cfut-lock-private.h"
 #include "process/cfut-payload-struct-private.h"
+#include "process/cfut-sealed-private.h"
 
 /* Of what is kept to be used again. */
 #define MAX_BUFFERS 16
@@ -199,6 +200,16 @@ add_own (CfutPayloads    *self,
   payload->buffer = buffer->number;
 }
 
+static void
+add_file (CfutPacked      *packed,
+          CfutWirePayload *payload,
+          guint            first_fd,
+          int              fd)
+{
+  payload->fd = first_fd + packed->n_fds;
+  packed->fds[packed->n_fds++] = fd;
+}
+
 static gboolean
 pack_fresh (CfutPayloads    *self,
             GBytes          *bytes,
@@ -228,9 +239,7 @@ pack_fresh (CfutPayloads    *self,
       return FALSE;
     }
 
-  payload->fd = first_fd + packed->n_fds;
-  packed->fds[packed->n_fds++] = fd;
-
+  add_file (packed, payload, first_fd, fd);
   return TRUE;
 }
 
@@ -244,19 +253,29 @@ pack_bytes (CfutPayloads *self,
   CfutWirePayload *payload = &packed->payloads[packed->n_payloads];
   g_autoptr (GPtrArray) gone = g_ptr_array_new_with_free_func ((GDestroyNotify)
                                                                cfut_own_buffer_free);
-  gsize size = g_bytes_get_size (bytes);
-  CfutOwnBuffer *buffer;
+  gsize size;
+  gconstpointer data = g_bytes_get_data (bytes, &size);
+  int sealed_fd = cfut_sealed_dup_file (data, size);
+  CfutOwnBuffer *buffer = NULL;
   gboolean keep;
 
   payload->size = size;
   cfut_lock (&self->lock, CFUT_LOCK_PAYLOAD);
-  buffer = take_own_locked (self, size);
-  keep = buffer == NULL && self->had_one && !self->is_closed && make_room_locked (self, size, gone);
+  if (sealed_fd < 0)
+    buffer = take_own_locked (self, size);
+  keep = sealed_fd < 0 && buffer == NULL && self->had_one && !self->is_closed &&
+         make_room_locked (self, size, gone);
   self->had_one = TRUE;
   cfut_unlock (&self->lock, CFUT_LOCK_PAYLOAD);
   forget_own (self, gone);
 
-  if (buffer == NULL)
+  if (sealed_fd >= 0)
+    {
+      payload->kind = CFUT_WIRE_PAYLOAD_ONCE;
+      payload->buffer = 0;
+      add_file (packed, payload, first_fd, sealed_fd);
+    }
+  else if (buffer == NULL)
     {
       if (!pack_fresh (self, bytes, keep, first_fd, packed, payload, error))
         return FALSE;
@@ -267,7 +286,7 @@ pack_bytes (CfutPayloads *self,
       if (!buffer->was_reused)
         madvise (buffer->data, buffer->capacity, MADV_POPULATE_WRITE);
       buffer->was_reused = TRUE;
-      memcpy (buffer->data, g_bytes_get_data (bytes, NULL), size);
+      memcpy (buffer->data, data, size);
       payload->kind = CFUT_WIRE_PAYLOAD_AGAIN;
       payload->fd = 0;
       payload->buffer = buffer->number;

@@ -11,6 +11,9 @@
  * Such a file cannot be sealed against the writes of who made it. But all that it ever carries are
  * `ay`, in which nothing is parsed.
  *
+ * What came in a file that is sealed against everything, and is sent on as it came, goes in that very
+ * file: nobody will ever write to it, so it does not matter who has it, nor for how long.
+ *
  * Threads: any, but for cfut_payloads_open ().
  * Locks: the payloads' own, for the two lists; not held while bytes are copied or files are made.
  * Owns: mappings, of its own buffers and of the other side's.
@@ -21,7 +24,7 @@
  *    has the size that was said.
  * 3. A buffer's file has memory for all of its pages before it is mapped for writing.
  * 4. No descriptor is kept: mappings do without. But for one that could not be mapped for lack of
- *    memory, which is tried again.
+ *    memory, which is tried again, and a few of sealed files, with the bytes (cfut-sealed.c).
  * Not here: which frames carry payloads (cfut-channel-out.c); how they go out (cfut-payload-pack.c) and
  *   come in (cfut-payload-open.c). */
 

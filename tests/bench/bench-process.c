@@ -29,6 +29,24 @@ do_echo (CfutTask  *task,
   return TRUE;
 }
 
+/* Other bytes than those that came, as many. */
+static gboolean
+do_change (CfutTask  *task,
+           GVariant  *args,
+           gpointer   user_data,
+           GError   **error)
+{
+  gsize size = g_variant_get_size (args);
+  const guint8 *from = g_variant_get_data (args);
+  guint8 *to = g_malloc (size);
+
+  for (gsize i = 0; i < size; i++)
+    to[i] = from[i] ^ 0x55;
+  cfut_task_set_result_variant (task, g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, to, size, TRUE,
+                                                               g_free, to));
+  return TRUE;
+}
+
 /* (x): burns that many nanoseconds. */
 static gboolean
 do_burn (CfutTask  *task,
@@ -71,6 +89,7 @@ run_worker (void)
 
   cfut_worker_register (worker, "nothing", do_nothing, NULL, NULL);
   cfut_worker_register (worker, "echo", do_echo, NULL, NULL);
+  cfut_worker_register (worker, "change", do_change, NULL, NULL);
   cfut_worker_register (worker, "burn", do_burn, NULL, NULL);
   cfut_worker_register (worker, "look-up", do_look_up, worker, NULL);
   return cfut_worker_run (worker, NULL);
@@ -84,6 +103,7 @@ static const BenchCase cases[] = {
   { "round-trip", bench_call_round_trip, 10000 },
   { "ping-pong", bench_ping_pong, 10000 },
   { "bytes-first", bench_bytes_first, 5 },
+  { "bytes-made", bench_bytes_made, 5 },
   { "bytes-again", bench_bytes_again, 10 },
   { "memfd-twice", bench_memfd_twice, 5 },
   { "memfd-there-and-back", bench_memfd_there_and_back, 5 },

@@ -16,6 +16,7 @@ void bench_calls_of_nothing (const BenchOptions *options);
 void bench_burn_calls       (const BenchOptions *options);
 void bench_call_round_trip  (const BenchOptions *options);
 void bench_bytes_first      (const BenchOptions *options);
+void bench_bytes_made       (const BenchOptions *options);
 void bench_bytes_again      (const BenchOptions *options);
 void bench_cold             (const BenchOptions *options);
 void bench_dict             (const BenchOptions *options);

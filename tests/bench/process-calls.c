@@ -157,10 +157,11 @@ bench_call_round_trip (const BenchOptions *options)
 
 static void
 send_bytes (CfutExecutor *executor,
+            const char   *function,
             GBytes       *bytes)
 {
   GVariant *args = g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE);
-  g_autoptr (CfutFuture) future = cfut_executor_call (executor, NULL, "echo", args);
+  g_autoptr (CfutFuture) future = cfut_executor_call (executor, NULL, function, args);
   GVariant *value = cfut_future_result_variant (future, -1, NULL);
 
   g_assert (g_variant_get_size (value) == BENCH_N_BYTES);
@@ -176,8 +177,9 @@ make_bytes (void)
 }
 
 /* 64 MiB there and back, by a worker that is there and has seen none. */
-void
-bench_bytes_first (const BenchOptions *options)
+static void
+bytes_first (const BenchOptions *options,
+             const char         *function)
 {
   g_autofree double *tries = g_new (double, options->n);
   g_autoptr (GBytes) bytes = make_bytes ();
@@ -189,11 +191,25 @@ bench_bytes_first (const BenchOptions *options)
 
       call_many (executor, options, "nothing", 10);
       start = bench_wall ();
-      send_bytes (executor, bytes);
+      send_bytes (executor, function, bytes);
       tries[i] = bench_wall () - start;
       executor_end (executor);
     }
   bench_report ("ns", bench_percentile (tries, options->n, 50), NULL);
+}
+
+/* What comes back is what came. */
+void
+bench_bytes_first (const BenchOptions *options)
+{
+  bytes_first (options, "echo");
+}
+
+/* What comes back is as large, and new. */
+void
+bench_bytes_made (const BenchOptions *options)
+{
+  bytes_first (options, "change");
 }
 
 /* The same again and again. */
@@ -208,7 +224,7 @@ bench_bytes_again (const BenchOptions *options)
     {
       double start = bench_wall ();
 
-      send_bytes (executor, bytes);
+      send_bytes (executor, "echo", bytes);
       tries[i % options->n] = bench_wall () - start;
     }
   bench_report ("ns", bench_percentile (tries, options->n, 50), NULL);

@@ -30,6 +30,7 @@ def process_batches(Series, Target, Batch):
         ], rounds=9),
         Batch("process-bytes", "64 MiB to a worker process and back", [
             ours("first", "bytes-first", 3),
+            ours("first, other bytes back", "bytes-made", 3),
             ours("again", "bytes-again", 10),
             ours("memfd twice", "memfd-twice", 3),
             ours("two bare processes", "memfd-there-and-back", 3),
@@ -37,6 +38,7 @@ def process_batches(Series, Target, Batch):
         ], [
             Target("first", "memfd twice", 1.6),
             Target("first", "two bare processes", None),
+            Target("first, other bytes back", "memfd twice", None),
             Target("again", "memfd twice", 0.5),
             Target("first", "CPython", 0.15),
             Target("again", "CPython", 0.15),
