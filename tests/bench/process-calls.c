@@ -319,8 +319,8 @@ count_sleeps (int pid)
   return n;
 }
 
-/* Warm workers with nothing to do, from a second after their last call: how often anybody wakes up, here or
- * there, in so many seconds. */
+/* Warm workers with nothing to do, from a second after their last call, with the heartbeat off: how often
+ * anybody wakes up, here or there, in so many seconds. */
 void
 bench_idle_workers (const BenchOptions *options)
 {
@@ -329,6 +329,8 @@ bench_idle_workers (const BenchOptions *options)
   g_autofree int *pids = g_new (int, options->workers);
   double n = 0;
 
+  /* One that was armed while they worked fires once more. */
+  cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), 0);
   call_many (executor, options, "nothing", 1000);
   for (guint i = 0; i < options->workers; i++)
     futures[i] = cfut_executor_call (executor, NULL, "burn", g_variant_new_int64 (20000000));

@@ -62,7 +62,8 @@ def process_batches(Series, Target, Batch):
         Batch("process-memory", "a call that waits for a worker process, all in", [
             ours("pending", "pending", 200_000, rounds=3),
         ], rounds=9),
-        Batch("process-idle", "2 warm worker processes, from 1 s after their last call: wake-ups in 5 s", [
+        Batch("process-idle", "2 warm worker processes without heartbeat, from 1 s after their last call: "
+              "wake-ups in 5 s", [
             Series("idle", "process", "idle", 5, workers=2, rounds=1, fresh=True),
         ], [Target("idle", None, 0, value="times", kind="value", unit="times")], rounds=1),
     ]
