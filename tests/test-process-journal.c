@@ -165,9 +165,10 @@ test_stopped (void)
       count = test_process_call_number (executor, "count");
       add_many (futures, executor, N_BEFORE);
       g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "freeze", NULL));
+      /* With these behind it nothing of the row is told of any more. */
+      add_many (futures, executor, N_AFTER);
       test_poll_until (cfut_future_get_state (futures->pdata[N_BEFORE]) == CFUT_STATE_RUNNING);
       cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), SHORT_USEC);
-      add_many (futures, executor, N_AFTER);
       cfut_future_wait (futures->pdata[N_BEFORE], TEST_DEADLINE_USEC, NULL, NULL);
       cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), 0);
 
