@@ -40,6 +40,9 @@ class Programs:
         path = os.path.join(self.folder, f"bench-{series.program}")
         root = os.path.join(self.folder, "..", "..")
         override = os.path.join(HERE, "..", "..", "introspection", "python")
+        with_override = ["/usr/bin/env", f"PYTHONPATH={override}", f"GI_TYPELIB_PATH={root}/introspection",
+                         f"LD_LIBRARY_PATH={root}/cfut", "/usr/bin/python3"]
+        processes = os.path.join(HERE, "bench-python-processes.py")
         return {
             "cfut": [path, *serve, *ours],
             "glib": [path, *serve, *ours],
@@ -48,10 +51,10 @@ class Programs:
             "qt": [path, series.case, *numbers],
             "java": ["java", "-cp", self.folder, "Bench", series.case, *numbers],
             "python": ["/usr/bin/python3", os.path.join(HERE, "bench-python.py"), *numbers],
-            "cfut-python": ["/usr/bin/env", f"PYTHONPATH={override}",
-                            f"GI_TYPELIB_PATH={root}/introspection", f"LD_LIBRARY_PATH={root}/cfut",
-                            "/usr/bin/python3", os.path.join(HERE, "bench-python-cfut.py"), series.case,
+            "cfut-python": [*with_override, os.path.join(HERE, "bench-python-cfut.py"), series.case,
                             *numbers],
+            "cfut-python-processes": [*with_override, processes, "cfut", series.case, *numbers],
+            "python-processes": ["/usr/bin/python3", processes, "standard", series.case, *numbers],
             "xargs": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "xargs", *numbers],
             "parallel": ["/usr/bin/python3", os.path.join(HERE, "bench-shell.py"), "parallel",
                          *numbers],
@@ -62,6 +65,8 @@ class Programs:
     def has(self, program):
         if program.startswith("python"):
             program = "python"
+        if program.startswith("cfut-python"):
+            program = "cfut-python"
         files = {"java": os.path.join(self.folder, "Bench.class"), "python": "/usr/bin/python3",
                  "cfut-python": os.path.join(self.folder, "../../introspection/Cfut-1.typelib"),
                  "xargs": "/usr/bin/xargs", "parallel": "/usr/bin/parallel"}
@@ -133,7 +138,7 @@ def measure_round(runners, results, i, rounds):
         except (subprocess.CalledProcessError, BrokenPipeError) as error:
             # A peer may have races of its own, as Qt 6.4 has in QFuture::then; its other rounds count.
             runner.stop()
-            if series.program in (*OURS, "cfut-python"):
+            if series.program in OURS or series.program.startswith("cfut-python"):
                 raise
             print(f"{series.label} died: {error}", file=sys.stderr)
 

@@ -14,7 +14,7 @@
 import os
 from dataclasses import dataclass, field
 
-from process_rows import process_batches
+from process_rows import process_batches, python_batches
 
 WORKERS = min(32, (os.cpu_count() or 1) + 4)
 WINDOW = 1000
@@ -245,6 +245,7 @@ def batches():
             Series("CPython", "python", "threads", 5_000, window=1),
         ], told("call", "CPython") + told("native call", "CPython"),
             rounds=9),
+        *python_batches(Series, Target, Batch),
         Batch("idle", "idle executor, from 1 s after its last task: wake-ups in 5 s", [
             Series("idle", "cfut", "idle", 5),
         ], [Target("idle", None, 0, value="times", kind="value", unit="times")], rounds=1),

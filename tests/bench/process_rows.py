@@ -67,3 +67,19 @@ def process_batches(Series, Target, Batch):
             Series("idle", "process", "idle", 5, workers=2, rounds=1, fresh=True),
         ], [Target("idle", None, 0, value="times", kind="value", unit="times")], rounds=1),
     ]
+
+
+def python_batches(Series, Target, Batch):
+    """The pool in Python, and the standard library's: each is kept, and measured in turn."""
+    def both(case, n, window, **more):
+        return [Series("call", "cfut-python-processes", case, n, window=window, **more),
+                Series("CPython", "python-processes", case, n, window=window, **more)]
+
+    return [
+        Batch("python-processes", "from Python: calls of 2 worker processes, windows of 200",
+              both("calls", 400, 200, workers=2), [Target("call", "CPython", 0.5)], rounds=25),
+        Batch("python-processes-one", "from Python: one call of a worker process after the other",
+              both("calls", 100, 1, workers=1), [Target("call", "CPython", 0.5)], rounds=25),
+        Batch("python-processes-bytes", "from Python: 64 MiB to a worker process and back",
+              both("bytes", 1, 1, workers=1), [Target("call", "CPython", 0.3)], rounds=3),
+    ]
