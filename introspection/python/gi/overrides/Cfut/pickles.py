@@ -9,7 +9,7 @@
 A large bytes object, an array of numbers, or what else has a buffer is handed to the pickler's file
 as it is, with no copy. So it is written into shared memory once, and on the other side read from
 there into the object that it becomes. What costs time in a large message are not the copies but
-the pages that are touched for the first time.
+the pages that are touched for the first time: those of the new object are asked for all at once.
 
 A descriptor stays open until a result is looked at, so only messages that are much larger than a
 descriptor is dear have one. Where there is none left, or no memory for the file, the second form
@@ -18,6 +18,7 @@ will do.
 
 import collections
 import copyreg
+import io
 import os
 import pickle
 from multiprocessing.reduction import ForkingPickler
@@ -27,6 +28,11 @@ from gi.repository import Gio, GLib
 # Each size is that from which on the next form pays.
 SHARED_SIZE = 128 * 1024
 FILE_SIZE = 16 * 1024 * 1024
+
+# From that size on the pages of an object are asked for before it is read.
+POPULATE_SIZE = 1024 * 1024
+MADV_POPULATE_WRITE = 23
+_PAGE_SIZE = os.sysconf('SC_PAGE_SIZE')
 
 # That many buffers are written at once.
 MAX_BUFFERS = 512
@@ -111,6 +117,44 @@ def _write_file(views):
     return Gio.UnixFDList.new_from_array([fd])
 
 
+def _find_madvise():
+    try:
+        import ctypes
+        madvise = ctypes.CDLL(None).madvise
+        madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        return madvise, ctypes.c_char.from_buffer, ctypes.addressof
+    except (ImportError, OSError, AttributeError):
+        return None
+
+
+_madvise = ()
+
+
+def _populate(view):
+    """Has the kernel make the pages of a buffer: one call, where each would be a fault of its own.
+
+    Where it cannot, as Linux before 5.14, they are made when they are written to.
+    """
+    global _madvise
+    if _madvise == ():
+        _madvise = _find_madvise()
+    if _madvise is None:
+        return
+    madvise, at, address_of = _madvise
+    begin = address_of(at(view))
+    start = begin & -_PAGE_SIZE
+    madvise(start, begin + len(view) - start, MADV_POPULATE_WRITE)
+
+
+class _Source(io.BufferedReader):
+    """The unpickler's file: large objects are read into where they are to be."""
+
+    def readinto(self, buffer):
+        if len(buffer) >= POPULATE_SIZE:
+            _populate(buffer)
+        return super().readinto(buffer)
+
+
 def unpack(message, fds):
     """The thing in a message that came with these descriptors. They are used up."""
     form = message.get_type_string()
@@ -123,7 +167,7 @@ def unpack(message, fds):
     fd, *others = fds.steal_fds()
     for other in others:
         os.close(other)
-    with open(fd, 'rb') as file:
+    with _Source(io.FileIO(fd)) as file:
         file.seek(0)
         return pickle.load(file)
 
