@@ -134,10 +134,10 @@ class FutureFace:
                 self._sleepers = [sleeper]
             else:
                 self._sleepers.append(sleeper)
-        if timeout is None and not delivery.places_to_serve():
-            sleeper.sleep_for_ever()
-            return True
         try:
+            if timeout is None and not delivery.places_to_serve():
+                sleeper.sleep(None)
+                return True
             return block(lambda: self._state in SETTLED, sleeper, timeout)
         finally:
             with lock:

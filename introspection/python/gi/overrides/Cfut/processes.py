@@ -107,6 +107,10 @@ class _Standing(weakref.ref):
 # By the wrapper's address.
 _standings = {}
 
+# Whether the last result that was asked for was there already.
+_is_early = True
+_nothing = object()
+
 
 def _forget(standing):
     if _standings.get(standing.key) is standing:
@@ -222,25 +226,41 @@ class Task(Cfut.Task, metaclass=NativeType):
 
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
+        global _is_early
         standing = _standings.get(id(self))
-        if standing is not None:
-            if standing.state == FINISHED and standing.exception is None:
-                return standing.result
-        elif not self._wait(timeout):
-            raise TimeoutError()
-        elif id(self) not in _standings:
-            # What is usual costs little, and nobody has to be told of it.
-            try:
-                value = NativeFuture.result(self, 0)
+        if standing is None:
+            # What is usual costs little, and nobody has to be told of it. To ask C whether it has settled
+            # costs half as much as to take the result, so that is tried first where the last one had.
+            value = _nothing
+            if _is_early:
+                try:
+                    value = NativeFuture.result(self, 0)
+                except GLib.Error:
+                    pass  # it has not settled, or has failed
+            if value is _nothing:
+                _is_early = NativeFuture.is_settled(self)
+                if not _is_early and not self._wait(timeout):
+                    raise TimeoutError()
+                if id(self) not in _standings:
+                    try:
+                        value = NativeFuture.result(self, 0)
+                    except GLib.Error:
+                        pass  # it has failed, which is told below
+            if value is not _nothing:
                 if not isinstance(value, GLib.Variant):
                     return value
                 if value.get_type_string() == pickles.SMALL_FORM:
-                    result = pickles.loads(value.get_data_as_bytes().get_data())
-                    # Another thread may have been faster.
-                    return _stand(self, FINISHED, result).result
-            except Exception:
-                pass  # it has failed; or what is usual, once more, has the exception
+                    try:
+                        return self._load(value)
+                    except Exception:
+                        pass  # what is usual, once more, has the exception
+        elif standing.state == FINISHED and standing.exception is None:
+            return standing.result
         return super().result(timeout)
+
+    def _load(self, value):
+        """The result of a small pickle, kept: another thread may have been faster."""
+        return _stand(self, FINISHED, pickles.loads(value.get_data_as_bytes().get_data())).result
 
     def _decode(self):
         result = NativeFuture.result(self, 0)

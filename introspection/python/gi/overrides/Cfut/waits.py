@@ -17,6 +17,10 @@ lock = threading.RLock()
 
 _LONGEST_SECONDS = threading.TIMEOUT_MAX
 
+# A signal that comes between Python's last look for one and its sleep does not wake it. So the main
+# thread, which is who handles them, looks again.
+LOOK_SECONDS = 0.5
+
 
 _lost = []
 
@@ -48,12 +52,11 @@ def wait_in_c(function, *args):
 class Sleeper:
     """What a thread sleeps on. To a future it is one more waiter, like those of the standard library."""
 
-    __slots__ = ('_lock', 'sleep_for_ever')
+    __slots__ = ('_lock',)
 
     def __init__(self):
         self._lock = threading.Lock()
         self._lock.acquire()
-        self.sleep_for_ever = self._lock.acquire
 
     def wake(self):
         try:
@@ -63,10 +66,19 @@ class Sleeper:
 
     def sleep(self, timeout):
         """Sleeps until it is woken, or the time is up."""
-        if timeout is None:
-            self.sleep_for_ever()
-        elif timeout > 0:
-            self._lock.acquire(timeout=min(timeout, _LONGEST_SECONDS))
+        if threading.current_thread() is not threading.main_thread():
+            if timeout is None:
+                self._lock.acquire()
+            elif timeout > 0:
+                self._lock.acquire(timeout=min(timeout, _LONGEST_SECONDS))
+            return
+        end = None if timeout is None else time.monotonic() + timeout
+        left = timeout
+        while left is None or left > 0:
+            if self._lock.acquire(timeout=LOOK_SECONDS if left is None else min(left, LOOK_SECONDS)):
+                return
+            if end is not None:
+                left = end - time.monotonic()
 
     def add_result(self, future):
         self.wake()
