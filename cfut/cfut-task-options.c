@@ -183,7 +183,9 @@ on_queue_deadline (CfutTimer *timer)
   if (!pending)
     return;
 
-  cfut_future_reject_pending (future, cfut_task_not_started_error ());
+  /* A worker process may have entered it, and not said so yet. */
+  if (!cfut_future_has_begun (future))
+    cfut_future_reject_pending (future, cfut_task_not_started_error ());
   cfut_future_release (future);
 }
 
