@@ -107,8 +107,6 @@ class _Standing(weakref.ref):
 # By the wrapper's address.
 _standings = {}
 
-# Whether the last result that was asked for was there already.
-_is_early = True
 _nothing = object()
 
 
@@ -226,26 +224,18 @@ class Task(Cfut.Task, metaclass=NativeType):
 
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
-        global _is_early
         standing = _standings.get(id(self))
         if standing is None:
-            # What is usual costs little, and nobody has to be told of it. To ask C whether it has settled
-            # costs half as much as to take the result, so that is tried first where the last one had.
+            # What is usual costs little, and nobody has to be told of it. The result is not just tried: a
+            # signal while an error becomes an exception makes PyGObject lose the signal's own.
             value = _nothing
-            if _is_early:
+            if not NativeFuture.is_settled(self) and not self._wait(timeout):
+                raise TimeoutError()
+            if id(self) not in _standings:
                 try:
                     value = NativeFuture.result(self, 0)
                 except GLib.Error:
-                    pass  # it has not settled, or has failed
-            if value is _nothing:
-                _is_early = NativeFuture.is_settled(self)
-                if not _is_early and not self._wait(timeout):
-                    raise TimeoutError()
-                if id(self) not in _standings:
-                    try:
-                        value = NativeFuture.result(self, 0)
-                    except GLib.Error:
-                        pass  # it has failed, which is told below
+                    pass  # it has failed, which is told below
             if value is not _nothing:
                 if not isinstance(value, GLib.Variant):
                     return value
