@@ -242,6 +242,23 @@ stop_in_a_row (CfutExecutor *executor,
   return frozen;
 }
 
+/* A worker that is silent already is watched from when that is asked for. */
+static void
+test_heartbeat_later (void)
+{
+  CfutExecutor *executor = test_process_executor_new (1);
+  g_autoptr (CfutFuture) frozen = NULL;
+  int pid;
+
+  cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), 0);
+  pid = test_process_call_number (executor, "pid");
+  frozen = cfut_executor_call (executor, NULL, "freeze", NULL);
+  test_poll_until (is_stopped (pid) && cfut_future_get_state (frozen) == CFUT_STATE_RUNNING);
+  cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), SHORT_USEC);
+  test_assert_fails (frozen, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_WORKER_DIED);
+  test_process_executor_end (executor);
+}
+
 /* Its time in the queue is over once it is entered, told of or not; one behind it has its own. A worker on a
  * busy machine may come to tell of it: so there are several. */
 static void
@@ -315,6 +332,7 @@ main (int    argc,
 
   g_test_add_func ("/cfut/process-journal/large-in-a-row", test_large_in_a_row);
   g_test_add_func ("/cfut/process-journal/stopped", test_stopped);
+  g_test_add_func ("/cfut/process-journal/heartbeat-later", test_heartbeat_later);
   g_test_add_func ("/cfut/process-journal/no-descriptor", test_no_descriptor);
   g_test_add_func ("/cfut/process-journal/queue-deadline", test_queue_deadline);
   g_test_add_func ("/cfut/process-journal/cancel", test_cancel);

@@ -217,6 +217,18 @@ cfut_crew_call_stop_locked (CfutCrewCall *self)
 }
 
 void
+cfut_crew_watch_anew_locked (CfutCrew *self,
+                             gboolean  idle)
+{
+  for (CfutCrewWorker *worker = self->workers; worker != NULL; worker = worker->next)
+    {
+      if (idle)
+        worker->idle_at_usec = 0;
+      cfut_crew_worker_watch_locked (worker);
+    }
+}
+
+void
 cfut_crew_end_workers (CfutCrew *self,
                        gboolean  kill)
 {

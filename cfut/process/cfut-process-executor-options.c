@@ -363,6 +363,8 @@ cfut_process_executor_set_idle_timeout_usec (CfutProcessExecutor *self,
   options = cfut_crew_lock_options (self->crew);
   changed = options->idle_timeout_usec != timeout_usec;
   options->idle_timeout_usec = timeout_usec;
+  if (changed)
+    cfut_crew_watch_anew_locked (self->crew, TRUE);
   executor_unlock_and_notify (self, changed, "idle-timeout-usec");
 }
 
@@ -411,6 +413,8 @@ cfut_process_executor_set_heartbeat_usec (CfutProcessExecutor *self,
   options = cfut_crew_lock_options (self->crew);
   changed = options->heartbeat_usec != heartbeat_usec;
   options->heartbeat_usec = heartbeat_usec;
+  if (changed)
+    cfut_crew_watch_anew_locked (self->crew, FALSE);
   executor_unlock_and_notify (self, changed, "heartbeat-usec");
 }
 
