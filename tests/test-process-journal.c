@@ -248,12 +248,16 @@ test_heartbeat_later (void)
 {
   CfutExecutor *executor = test_process_executor_new (1);
   g_autoptr (CfutFuture) frozen = NULL;
+  g_autoptr (GError) error = NULL;
   int pid;
 
   cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), 0);
   pid = test_process_call_number (executor, "pid");
   frozen = cfut_executor_call (executor, NULL, "freeze", NULL);
   test_poll_until (is_stopped (pid) && cfut_future_get_state (frozen) == CFUT_STATE_RUNNING);
+  g_assert_false (cfut_future_wait (frozen, SHORT_USEC, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+
   cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), SHORT_USEC);
   test_assert_fails (frozen, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_WORKER_DIED);
   test_process_executor_end (executor);
