@@ -251,6 +251,9 @@ test_heartbeat_later (void)
   g_autoptr (GError) error = NULL;
   int pid;
 
+  /* No other timer comes to it. */
+  cfut_process_executor_set_idle_timeout_usec (CFUT_PROCESS_EXECUTOR (executor), -1);
+  cfut_process_executor_set_start_timeout_usec (CFUT_PROCESS_EXECUTOR (executor), 4 * TEST_DEADLINE_USEC);
   cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), 0);
   pid = test_process_call_number (executor, "pid");
   frozen = cfut_executor_call (executor, NULL, "freeze", NULL);
