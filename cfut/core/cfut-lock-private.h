@@ -11,6 +11,7 @@
 G_BEGIN_DECLS
 
 /* The order of the library's locks: a thread takes a lock only while all that it holds stand above.
+ * Above all of them is that of who forks (cfut-fork.c): the library's threads wait for it with none.
  * Under none of them runs code of a user's. A GMainContext's own lock comes after DELIVERY and
  * WAIT, and is never held when one of these is taken: GLib gives it up before it calls us. */
 typedef enum {

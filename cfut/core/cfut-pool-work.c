@@ -18,6 +18,9 @@
  *    it so, and fires it; the worker does nothing else before it is fired.
  * 3. Nothing is taken without the gate's leave, where there is a gate; a leave that is not used is
  *    given back.
+ * 4. Where the process forks a worker is aside: asleep, in a function of a user's, or waiting between
+ *    two links, with nothing locked. On its way to its first link, and from its last, it counts in
+ *    cfut_pool_n_between.
  * Not here: where threads come from. */
 
 #include "core/cfut-fork-private.h"

@@ -8,7 +8,8 @@
  *   the first arm starts and which stays.
  * Locks: one for the wheel, which is held for tens of instructions and mostly by one thread, so it
  *   costs one atomic operation, and who finds it taken yields. What arms may hold a cell's lock or a
- *   pool's. sleep_lock is the thread's sleep.
+ *   pool's. sleep_lock is the thread's sleep. With neither, between two timers, it stands aside where
+ *   the process forks.
  * Owns: nothing; an armed timer's embedder holds itself, or clears it before it goes.
  * Invariants:
  * 1. While the thread sleeps, it will wake at wake_usec at the latest, and no timer comes before

@@ -66,10 +66,10 @@ void             cfut_crew_unlock_options (CfutCrew *self);
 gboolean  cfut_crew_share       (CfutCrew           *self,
                                  const char         *name,
                                  CfutDictStore      *store);
-/* SIGTERM to all workers, and SIGKILL after the grace; or SIGKILL. */
 /* Locked: what its workers are watched for has changed; @idle: how long they may be idle, from now. */
 void      cfut_crew_watch_anew_locked (CfutCrew     *self,
                                        gboolean      idle);
+/* SIGTERM to all workers, and SIGKILL after the grace; or SIGKILL. */
 void      cfut_crew_end_workers (CfutCrew           *self,
                                  gboolean            kill);
 

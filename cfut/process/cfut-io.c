@@ -12,6 +12,7 @@
  * 1. io_context is set once, when its thread exists; then it never changes.
  * 2. With nothing to do the thread sleeps without a limit.
  * 3. SIGPIPE is blocked on it, so that a pipe that nobody reads is EPIPE there.
+ * 4. Where the process forks it is in its poll, which holds no lock.
  * Not here: what is read and written. In a child made by fork there is no thread, and none can be
  *   made. */
 
