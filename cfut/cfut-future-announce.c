@@ -8,7 +8,7 @@
  *                            |     --(reap)--> release; kept if there is more to do, or may be
  *                            |     --(orphan)--> drop callbacks, release
  *
- * Threads: changed, report and release on any; deliver on the thread that owns the context.
+ * Threads: release and what adds on any; deliver on the thread that owns the context.
  * Locks: the cell's lock guards `dirty` and what it tells of.
  * Owns: one reference for each presence in the queue, and one while a delayed notification waits.
  * Invariants:
@@ -19,7 +19,8 @@
  * 3. Between two notifications of a running future there is a sixtieth of a second; THROTTLED says
  *    that the next has its time already.
  * 4. The lines of a command are told before anything else of what they came before.
- * Not here: settling (cfut-future-settle.c), who tells of what begins (cfut-future-started.c). */
+ * Not here: settling (cfut-future-settle.c), who tells of what begins (cfut-future-started.c), what
+ *   changes while it runs (cfut-future-report.c). */
 
 #include <string.h>
 
@@ -431,136 +432,6 @@ const CfutItemClass cfut_future_item_class = {
   .is_held = future_is_held,
   .is_brief = TRUE,
 };
-
-/* Sets @flags along with what schedules the future. */
-static void
-future_schedule_changes (CfutFuture *self,
-                         guint       flags)
-{
-  guint word = atomic_load_explicit (&self->cell.word, memory_order_relaxed);
-
-  do
-    {
-      if (cfut_cell_settled (word))
-        return;
-    }
-  while (!atomic_compare_exchange_weak_explicit (&self->cell.word, &word,
-                                                 word | flags | CFUT_CELL_CHANGED |
-                                                   (word & CFUT_CELL_THROTTLED
-                                                      ? 0 : CFUT_CELL_SCHEDULED),
-                                                 memory_order_acq_rel, memory_order_relaxed));
-
-  if (!(word & (CFUT_CELL_THROTTLED | CFUT_CELL_SCHEDULED)))
-    {
-      g_object_ref (self);
-      cfut_owner_push (self->owner, &self->item);
-    }
-}
-
-/* Something that a UI shows has changed: schedules the future if anybody listens. A handler of `done`
- * need not be told. */
-void
-cfut_future_changed (CfutFuture *self)
-{
-  if (cfut_future_has_watchers (self))
-    future_schedule_changes (self, 0);
-}
-
-/* The first report may come before who has just submitted could connect a handler: the owner's
- * context looks who listens. */
-static void
-future_reported (CfutFuture *self)
-{
-  if (!(cfut_cell_load (&self->cell) & CFUT_CELL_REPORTED) || cfut_future_has_watchers (self))
-    future_schedule_changes (self, CFUT_CELL_REPORTED);
-}
-
-void
-cfut_future_lines_came (CfutFuture *self)
-{
-  guint word = atomic_load_explicit (&self->cell.word, memory_order_relaxed);
-
-  do
-    {
-      if (cfut_cell_settled (word))
-        return;
-    }
-  while (!atomic_compare_exchange_weak_explicit (&self->cell.word, &word,
-                                                 word | CFUT_CELL_LINES | CFUT_CELL_SCHEDULED,
-                                                 memory_order_acq_rel, memory_order_relaxed));
-
-  if (!(word & CFUT_CELL_SCHEDULED))
-    {
-      g_object_ref (self);
-      cfut_owner_push (self->owner, &self->item);
-    }
-}
-
-/* Its function runs, or the lines are told that its command wrote before it settled, which is not
- * shown yet. */
-static inline gboolean
-may_report (CfutFuture *self,
-            guint       word)
-{
-  return !cfut_cell_settled (word) || cfut_thread_get ()->telling_task == self;
-}
-
-void
-cfut_future_report_progress (CfutFuture *self,
-                             guint64     done,
-                             guint64     total)
-{
-  CfutFutureExtra *extra = cfut_future_get_extra (self);
-  gboolean changed = FALSE;
-  guint word;
-
-  if (total > 0)
-    done = MIN (done, total);
-  word = cfut_cell_lock (&self->cell);
-  if (may_report (self, word) && (extra->done != done || extra->total != total))
-    {
-      changed = TRUE;
-      extra->done = done;
-      extra->total = total;
-      extra->dirty |= CFUT_FUTURE_DIRTY_PROGRESS;
-    }
-  cfut_cell_unlock (&self->cell);
-
-  if (changed)
-    {
-      cfut_cell_walk_progress (&self->cell, done, total);
-      future_reported (self);
-    }
-}
-
-void
-cfut_future_report_message (CfutFuture *self,
-                            const char *message)
-{
-  CfutFutureExtra *extra = cfut_future_get_extra (self);
-  char *old = g_strdup (message);
-  gboolean changed = FALSE;
-  guint word;
-
-  word = cfut_cell_lock (&self->cell);
-  if (may_report (self, word) && g_strcmp0 (extra->message, message) != 0)
-    {
-      char *copy = old;
-
-      changed = TRUE;
-      old = extra->message;
-      extra->message = copy;
-      extra->dirty |= CFUT_FUTURE_DIRTY_MESSAGE;
-    }
-  cfut_cell_unlock (&self->cell);
-
-  g_free (old);
-  if (changed)
-    {
-      cfut_cell_walk_message (&self->cell);
-      future_reported (self);
-    }
-}
 
 typedef struct {
   CfutItem item;
