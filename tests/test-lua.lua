@@ -5,12 +5,9 @@
 --
 -- usage: lua test-lua.lua WORKER, a program that is a worker
 
--- Where Lua has no lgi, there is nothing to test.
-local has_lgi, lgi = pcall(require, 'lgi')
-if not has_lgi then
-  print '1..0 # SKIP this Lua has no lgi'
-  os.exit(0)
-end
+package.path = arg[0]:match('^.*/') .. '?.lua;' .. package.path
+local tap = require 'lua_tap'
+local lgi = tap.require_lgi()
 
 local Cfut = lgi.require('Cfut', '1')
 local GLib, Gio = lgi.GLib, lgi.Gio
@@ -175,15 +172,4 @@ local tests = {
   end },
 }
 
-local is_failed = false
-print(('1..%d'):format(#tests))
-for i, test in ipairs(tests) do
-  local ok, message = pcall(test[2])
-  print(('%s %d %s'):format(ok and 'ok' or 'not ok', i, test[1]))
-  if not ok then
-    is_failed = true
-    print('# ' .. tostring(message):gsub('\n', '\n#   '))
-  end
-  collectgarbage()
-end
-os.exit(is_failed and 1 or 0)
+tap.run(tests)
