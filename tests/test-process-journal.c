@@ -44,49 +44,6 @@ memfd_create (const char   *name,
   return syscall (SYS_memfd_create, name, flags);
 }
 
-/* So many short calls that those that follow are handed ahead in a row. */
-static void
-warm_up (CfutExecutor *executor)
-{
-  g_autoptr (GPtrArray) futures = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < 2000; i++)
-    g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "nothing", NULL));
-  for (guint i = 0; i < futures->len; i++)
-    test_assert_settles (futures->pdata[i], CFUT_STATE_RESOLVED);
-}
-
-static void
-add_many (GPtrArray    *futures,
-          CfutExecutor *executor,
-          guint         n)
-{
-  for (guint i = 0; i < n; i++)
-    g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "count", NULL));
-}
-
-static gint32
-get_number (CfutFuture *future)
-{
-  GError *error = NULL;
-  GVariant *value = cfut_future_result_variant (future, TEST_DEADLINE_USEC, &error);
-
-  g_assert_no_error (error);
-  return g_variant_get_int32 (value);
-}
-
-/* Those from @first on were done by a worker that counts from the beginning, each once. */
-static void
-assert_done_by_another (GPtrArray *futures,
-                        guint      first)
-{
-  guint64 seen = 0;
-
-  for (guint i = first; i < futures->len; i++)
-    seen |= G_GUINT64_CONSTANT (1) << get_number (futures->pdata[i]);
-  g_assert_cmphex (seen, ==, ((G_GUINT64_CONSTANT (1) << (futures->len - first)) - 1) << 1);
-}
-
 /* (transfer full): what a frame, or a payload, holds. */
 static GVariant *
 make_bytes (gsize size)
@@ -116,15 +73,15 @@ test_large_in_a_row (void)
         guint n_small = round % 3;
         gint32 count;
 
-        warm_up (executor);
+        test_process_warm_up (executor);
         count = test_process_call_number (executor, "count");
-        add_many (futures, executor, N_BEFORE);
+        test_process_add_counts (futures, executor, N_BEFORE);
         g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "echo", bytes));
         /* What is put off has this in front of it, or nothing. */
-        add_many (futures, executor, n_small);
+        test_process_add_counts (futures, executor, n_small);
         g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "append-and-die",
                                                       g_variant_new ("(ss)", path, "x")));
-        add_many (futures, executor, N_AFTER);
+        test_process_add_counts (futures, executor, N_AFTER);
 
         for (guint at = 0; at < N_BEFORE + 1 + n_small; at++)
           {
@@ -132,7 +89,7 @@ test_large_in_a_row (void)
 
             if (at != N_BEFORE)
               {
-                g_assert_cmpint (get_number (futures->pdata[at]), ==, count + 1 + at - (at > N_BEFORE));
+                g_assert_cmpint (test_process_get_number (futures->pdata[at]), ==, count + 1 + at - (at > N_BEFORE));
                 continue;
               }
             g_assert_true (g_variant_equal (cfut_future_result_variant (futures->pdata[at],
@@ -142,7 +99,7 @@ test_large_in_a_row (void)
           }
         test_assert_fails (futures->pdata[N_BEFORE + 1 + n_small], CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
                            CFUT_FUTURE_ERROR_WORKER_DIED);
-        assert_done_by_another (futures, N_BEFORE + 2 + n_small);
+        test_process_assert_done_by_another (futures, N_BEFORE + 2 + n_small);
       }
 
   test_process_executor_end (executor);
@@ -162,22 +119,22 @@ test_stopped (void)
 
       /* On a busy machine one that works may seem to be silent, too. */
       cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), 0);
-      warm_up (executor);
+      test_process_warm_up (executor);
       count = test_process_call_number (executor, "count");
-      add_many (futures, executor, N_BEFORE);
+      test_process_add_counts (futures, executor, N_BEFORE);
       g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "freeze", NULL));
       /* With these behind it nothing of the row is told of any more. */
-      add_many (futures, executor, N_AFTER);
+      test_process_add_counts (futures, executor, N_AFTER);
       test_poll_until (cfut_future_get_state (futures->pdata[N_BEFORE]) == CFUT_STATE_RUNNING);
       cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), SHORT_USEC);
       cfut_future_wait (futures->pdata[N_BEFORE], TEST_DEADLINE_USEC, NULL, NULL);
       cfut_process_executor_set_heartbeat_usec (CFUT_PROCESS_EXECUTOR (executor), 0);
 
       for (guint i = 0; i < N_BEFORE; i++)
-        g_assert_cmpint (get_number (futures->pdata[i]), ==, count + 1 + (gint) i);
+        g_assert_cmpint (test_process_get_number (futures->pdata[i]), ==, count + 1 + (gint) i);
       test_assert_fails (futures->pdata[N_BEFORE], CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
                          CFUT_FUTURE_ERROR_WORKER_DIED);
-      assert_done_by_another (futures, N_BEFORE + 1);
+      test_process_assert_done_by_another (futures, N_BEFORE + 1);
     }
 
   test_process_executor_end (executor);
@@ -196,18 +153,18 @@ test_no_descriptor (void)
   n_journals = 0;
   has_no_descriptor = TRUE;
   executor = test_process_executor_new (1);
-  warm_up (executor);
+  test_process_warm_up (executor);
   g_assert_cmpint (n_journals, >, 0);
   count = test_process_call_number (executor, "count");
-  add_many (futures, executor, N_BEFORE);
+  test_process_add_counts (futures, executor, N_BEFORE);
   g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "append-and-die",
                                                 g_variant_new ("(ss)", path, "x")));
-  add_many (futures, executor, N_AFTER);
+  test_process_add_counts (futures, executor, N_AFTER);
   for (guint i = 0; i < N_BEFORE; i++)
-    g_assert_cmpint (get_number (futures->pdata[i]), ==, count + 1 + (gint) i);
+    g_assert_cmpint (test_process_get_number (futures->pdata[i]), ==, count + 1 + (gint) i);
   test_assert_fails (futures->pdata[N_BEFORE], CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
                      CFUT_FUTURE_ERROR_WORKER_DIED);
-  assert_done_by_another (futures, N_BEFORE + 1);
+  test_process_assert_done_by_another (futures, N_BEFORE + 1);
   test_process_executor_end (executor);
   has_no_descriptor = FALSE;
   g_assert_cmpuint (test_count_descriptors (), <=, before + 8);
@@ -232,11 +189,11 @@ stop_in_a_row (CfutExecutor *executor,
 {
   CfutFuture *frozen;
 
-  warm_up (executor);
+  test_process_warm_up (executor);
   *pid = test_process_call_number (executor, "pid");
-  add_many (futures, executor, N_BEFORE);
+  test_process_add_counts (futures, executor, N_BEFORE);
   frozen = cfut_executor_call (executor, request, "freeze", NULL);
-  add_many (futures, executor, N_AFTER);
+  test_process_add_counts (futures, executor, N_AFTER);
   test_poll_until (is_stopped (*pid));
 
   return frozen;
@@ -320,8 +277,8 @@ test_cancel (void)
       g_assert_false (cfut_future_cancel (frozen));
       test_assert_fails (frozen, CFUT_STATE_CANCELLED, G_IO_ERROR, G_IO_ERROR_CANCELLED);
       for (guint i = 0; i < N_BEFORE; i++)
-        g_assert_cmpint (get_number (futures->pdata[i]), ==, 1 + (gint) i);
-      assert_done_by_another (futures, N_BEFORE);
+        g_assert_cmpint (test_process_get_number (futures->pdata[i]), ==, 1 + (gint) i);
+      test_process_assert_done_by_another (futures, N_BEFORE);
       cfut_process_executor_kill_workers (CFUT_PROCESS_EXECUTOR (executor));
       test_poll_until (cfut_process_executor_get_n_workers (CFUT_PROCESS_EXECUTOR (executor)) == 0);
     }

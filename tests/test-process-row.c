@@ -10,37 +10,6 @@
 #define N_BEFORE 40
 #define N_AFTER 20
 
-/* So many short calls that those that follow are handed ahead in a row. */
-static void
-warm_up (CfutExecutor *executor)
-{
-  g_autoptr (GPtrArray) futures = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < 2000; i++)
-    g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "nothing", NULL));
-  for (guint i = 0; i < futures->len; i++)
-    test_assert_settles (futures->pdata[i], CFUT_STATE_RESOLVED);
-}
-
-static void
-add_many (GPtrArray    *futures,
-          CfutExecutor *executor,
-          guint         n)
-{
-  for (guint i = 0; i < n; i++)
-    g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "count", NULL));
-}
-
-static gint32
-get_number (CfutFuture *future)
-{
-  GError *error = NULL;
-  GVariant *value = cfut_future_result_variant (future, TEST_DEADLINE_USEC, &error);
-
-  g_assert_no_error (error);
-  return g_variant_get_int32 (value);
-}
-
 /* A worker dies in the middle of a row: that costs the one call that it had entered. What it had done
  * before is done, told of or not, and the rest is done by another. */
 static void
@@ -53,23 +22,19 @@ test_death (void)
     {
       g_autoptr (GPtrArray) futures = g_ptr_array_new_with_free_func (g_object_unref);
       GVariant *args = g_variant_new ("(ss)", path, "x");
-      guint64 seen = 0;
       gint32 count;
 
-      warm_up (executor);
+      test_process_warm_up (executor);
       count = test_process_call_number (executor, "count");
-      add_many (futures, executor, N_BEFORE);
+      test_process_add_counts (futures, executor, N_BEFORE);
       g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "append-and-die", args));
-      add_many (futures, executor, N_AFTER);
+      test_process_add_counts (futures, executor, N_AFTER);
 
       for (guint i = 0; i < N_BEFORE; i++)
-        g_assert_cmpint (get_number (futures->pdata[i]), ==, count + 1 + (gint) i);
+        g_assert_cmpint (test_process_get_number (futures->pdata[i]), ==, count + 1 + (gint) i);
       test_assert_fails (futures->pdata[N_BEFORE], CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
                          CFUT_FUTURE_ERROR_WORKER_DIED);
-      /* Another one counts from the beginning. */
-      for (guint i = N_BEFORE + 1; i < futures->len; i++)
-        seen |= G_GUINT64_CONSTANT (1) << get_number (futures->pdata[i]);
-      g_assert_cmphex (seen, ==, ((G_GUINT64_CONSTANT (1) << N_AFTER) - 1) << 1);
+      test_process_assert_done_by_another (futures, N_BEFORE + 1);
     }
 
   test_process_executor_end (executor);
@@ -88,11 +53,11 @@ test_running (gconstpointer cancels)
       CfutFuture *held;
       TestFifo fifo;
 
-      warm_up (executor);
+      test_process_warm_up (executor);
       test_fifo_init (&fifo, "fifo");
-      add_many (futures, executor, N_BEFORE);
+      test_process_add_counts (futures, executor, N_BEFORE);
       held = test_fifo_hold (&fifo, executor, NULL);
-      add_many (futures, executor, N_AFTER);
+      test_process_add_counts (futures, executor, N_AFTER);
 
       test_fifo_wait_arrived (&fifo);
       if (cancels != NULL)
@@ -122,7 +87,7 @@ test_errors (void)
   g_autoptr (GPtrArray) futures = g_ptr_array_new_with_free_func (g_object_unref);
   guint64 completed;
 
-  warm_up (executor);
+  test_process_warm_up (executor);
   completed = cfut_executor_get_n_completed (executor);
   for (guint i = 0; i < 60; i++)
     {

@@ -58,6 +58,47 @@ test_process_call_number (CfutExecutor *executor,
                                                             : g_variant_get_int64 (value);
 }
 
+void
+test_process_warm_up (CfutExecutor *executor)
+{
+  g_autoptr (GPtrArray) futures = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < 2000; i++)
+    g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "nothing", NULL));
+  for (guint i = 0; i < futures->len; i++)
+    test_assert_settles (futures->pdata[i], CFUT_STATE_RESOLVED);
+}
+
+void
+test_process_add_counts (GPtrArray    *futures,
+                         CfutExecutor *executor,
+                         guint         n)
+{
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (futures, cfut_executor_call (executor, NULL, "count", NULL));
+}
+
+gint32
+test_process_get_number (CfutFuture *future)
+{
+  GError *error = NULL;
+  GVariant *value = cfut_future_result_variant (future, TEST_DEADLINE_USEC, &error);
+
+  g_assert_no_error (error);
+  return g_variant_get_int32 (value);
+}
+
+void
+test_process_assert_done_by_another (GPtrArray *futures,
+                                     guint      first)
+{
+  guint64 seen = 0;
+
+  for (guint i = first; i < futures->len; i++)
+    seen |= G_GUINT64_CONSTANT (1) << test_process_get_number (futures->pdata[i]);
+  g_assert_cmphex (seen, ==, ((G_GUINT64_CONSTANT (1) << (futures->len - first)) - 1) << 1);
+}
+
 char *
 test_process_path (const char *name)
 {

@@ -22,6 +22,18 @@ void          test_process_executor_end (CfutExecutor *executor);
 gint64        test_process_call_number  (CfutExecutor *executor,
                                          const char   *function);
 
+/* So many short calls that those that follow are handed ahead in a row. */
+void          test_process_warm_up      (CfutExecutor *executor);
+/* Calls of `count`, which counts the worker's calls of it from 1. */
+void          test_process_add_counts   (GPtrArray    *futures,
+                                         CfutExecutor *executor,
+                                         guint         n);
+/* Waits; the result, which has to be one. */
+gint32        test_process_get_number   (CfutFuture   *future);
+/* Those from @first on were done by a worker that counts from the beginning, each once. */
+void          test_process_assert_done_by_another (GPtrArray *futures,
+                                                   guint      first);
+
 /* A file name in a folder of the test's own, which goes with test_process_clear. (transfer full) */
 char         *test_process_path         (const char   *name);
 void          test_process_clear        (void);
