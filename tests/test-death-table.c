@@ -124,13 +124,16 @@ do_log (CfutTask *task, GVariant *args, gpointer worker, GError **error)
 static gboolean
 do_until_stopped (CfutTask *task, GVariant *args, gpointer worker, GError **error)
 {
+  GPollFD asked;
   const char *log;
 
   g_variant_get (args, "(&sh)", &log, NULL);
   death_log (log, "(");
+  g_assert_true (g_cancellable_make_pollfd (cfut_task_get_cancellable (task), &asked));
   cfut_task_set_message (task, "begun");
   while (cfut_task_checkpoint (task, error))
-    g_usleep (1000);
+    g_poll (&asked, 1, -1);
+  g_cancellable_release_fd (cfut_task_get_cancellable (task));
   death_log (log, ")");
   return FALSE;
 }

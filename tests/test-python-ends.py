@@ -126,8 +126,14 @@ print('the program ends', flush=True)
 def test_what_is_not_waited_for_is_cancelled_at_exit():
     assert run_both('''
 executor = lib.ThreadPoolExecutor(1)
-executor.submit(nap_and_tell, 0.2, 'first')
-time.sleep(0.05)
+has_begun = threading.Event()
+
+def first():
+    has_begun.set()
+    nap_and_tell(0.2, 'first')
+
+executor.submit(first)
+has_begun.wait()
 executor.submit(nap_and_tell, 0.2, 'second')
 executor.shutdown(wait=False, cancel_futures=True)
 ''') == (0, 'first\n', '')
@@ -168,6 +174,7 @@ with lib.ThreadPoolExecutor(1) as executor:
 def test_a_thread_that_submits_while_the_program_ends():
     status, out, err = run('''
 executor = lib.ThreadPoolExecutor(2)
+is_at_it = threading.Event()
 
 def submit_for_ever():
     n = 0
@@ -175,11 +182,13 @@ def submit_for_ever():
         while True:
             executor.submit(abs, n)
             n += 1
+            if n == 100:
+                is_at_it.set()
     except RuntimeError:
         print('refused', flush=True)
 
 threading.Thread(target=submit_for_ever).start()
-time.sleep(0.05)
+is_at_it.wait()
 executor.shutdown(wait=False)
 ''')
     assert (status, out, err) == (0, 'refused\n', ''), (status, out, err)
