@@ -12,6 +12,7 @@
 #include "core/cfut-cell-private.h"
 #include "core/cfut-lock-private.h"
 #include "core/cfut-thread-private.h"
+#include "core/cfut-timer-private.h"
 #include "test-util.h"
 
 #define CHILD_SECONDS 30
@@ -106,6 +107,63 @@ test_fork_locks_cell (void)
   fork_while_held (take_cell);
 }
 
+typedef struct {
+  CfutTimer timer;
+  TestGate gate;
+  int is_through;   /* atomic */
+} Firing;
+
+static void
+fire_through_gate (CfutTimer *timer)
+{
+  Firing *self = (Firing *) timer;
+
+  test_gate_pass (&self->gate);
+  g_atomic_int_set (&self->is_through, TRUE);
+}
+
+static gpointer
+open_for_fork (gpointer gate)
+{
+  test_poll_until (atomic_load (&cfut_forking));
+  test_gate_open (gate);
+  return NULL;
+}
+
+/* One of the library's threads is at something when the process is to be forked: it comes to its end first. */
+static void
+test_fork_locks_waits_for_threads (void)
+{
+  Firing self = { .timer = { .fire = fire_through_gate } };
+  gint64 begin;
+  gint64 took;
+  GThread *thread;
+  int status;
+  pid_t pid;
+
+  cfut_thread_get ();
+  test_gate_init (&self.gate);
+  g_assert_true (cfut_timer_arm (&self.timer, 0));
+  test_gate_wait_arrived (&self.gate, 1);
+  thread = g_thread_new ("opener", open_for_fork, &self.gate);
+
+  begin = g_get_monotonic_time ();
+  pid = fork ();
+  took = g_get_monotonic_time () - begin;
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    _exit (g_atomic_int_get (&self.is_through) ? EXIT_SUCCESS : EXIT_FAILURE);
+
+  g_thread_join (thread);
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFEXITED (status));
+  /* On a machine where the opener does not come to it for that long, it is not waited for. */
+  if (took < G_USEC_PER_SEC)
+    g_assert_cmpint (WEXITSTATUS (status), ==, EXIT_SUCCESS);
+  cfut_timer_clear (&self.timer);
+  test_gate_clear (&self.gate);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -114,6 +172,7 @@ main (int   argc,
 
   g_test_add_func ("/cfut/fork-locks/mutex-of-a-lost-thread", test_fork_locks_mutex);
   g_test_add_func ("/cfut/fork-locks/cell-of-a-lost-thread", test_fork_locks_cell);
+  g_test_add_func ("/cfut/fork-locks/waits-for-threads", test_fork_locks_waits_for_threads);
 
   return g_test_run ();
 }
