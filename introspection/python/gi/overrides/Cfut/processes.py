@@ -107,8 +107,6 @@ class _Standing(weakref.ref):
 # By the wrapper's address.
 _standings = {}
 
-_nothing = object()
-
 
 def _forget(standing):
     if _standings.get(standing.key) is standing:
@@ -228,29 +226,22 @@ class Task(Cfut.Task, metaclass=NativeType):
         if standing is None:
             # What is usual costs little, and nobody has to be told of it. The result is not just tried: a
             # signal while an error becomes an exception makes PyGObject lose the signal's own.
-            value = _nothing
             if not NativeFuture.is_settled(self) and not self._wait(timeout):
                 raise TimeoutError()
             if id(self) not in _standings:
                 try:
                     value = NativeFuture.result(self, 0)
-                except GLib.Error:
-                    pass  # it has failed, which is told below
-            if value is not _nothing:
-                if not isinstance(value, GLib.Variant):
-                    return value
-                if value.get_type_string() == pickles.SMALL_FORM:
-                    try:
-                        return self._load(value)
-                    except Exception:
-                        pass  # what is usual, once more, has the exception
+                    if not isinstance(value, GLib.Variant):
+                        return value
+                    if value.get_type_string() == pickles.SMALL_FORM:
+                        # Another thread may have been faster.
+                        result = pickles.loads(value.get_data_as_bytes().get_data())
+                        return _stand(self, FINISHED, result).result
+                except Exception:
+                    pass  # it has failed; or what is usual, once more, has the exception
         elif standing.state == FINISHED and standing.exception is None:
             return standing.result
         return super().result(timeout)
-
-    def _load(self, value):
-        """The result of a small pickle, kept: another thread may have been faster."""
-        return _stand(self, FINISHED, pickles.loads(value.get_data_as_bytes().get_data())).result
 
     def _decode(self):
         result = NativeFuture.result(self, 0)
