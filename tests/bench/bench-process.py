@@ -10,21 +10,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-N_BYTES = 64 * 1024 * 1024
-
-
-def echo(value):
-    return value
-
-
-def flow(executor, n, window):
-    done = 0
-    while done < n:
-        now = min(window, n - done)
-        futures = [executor.submit(echo, i) for i in range(now)]
-        for future in futures:
-            future.result()
-        done += now
+from process_flow import N_BYTES, echo, flow
 
 
 def calls(n, workers, window):

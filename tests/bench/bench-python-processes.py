@@ -15,21 +15,7 @@ import statistics
 import sys
 import time
 
-N_BYTES = 64 * 1024 * 1024
-
-
-def echo(value):
-    return value
-
-
-def flow(executor, n, window):
-    done = 0
-    while done < n:
-        now = min(window, n - done)
-        futures = [executor.submit(echo, i) for i in range(now)]
-        for future in futures:
-            future.result()
-        done += now
+from process_flow import N_BYTES, echo, flow
 
 
 def calls(executor, n, window):
