@@ -46,6 +46,11 @@ LOOK_USEC = 20000
 _WORKER_DIED = int(Cfut.FutureError.WORKER_DIED)
 _BROKEN = int(Cfut.FutureError.BROKEN)
 
+# Looked up in what introspection gives, each would cost as much as what it does.
+_is_settled = NativeFuture.is_settled
+_native_result = NativeFuture.result
+_Variant = GLib.Variant
+
 _new_variant_from_bytes = GLib.Variant.new_from_bytes
 
 
@@ -226,12 +231,12 @@ class Task(Cfut.Task, metaclass=NativeType):
         if standing is None:
             # What is usual costs little, and nobody has to be told of it. The result is not just tried: a
             # signal while an error becomes an exception makes PyGObject lose the signal's own.
-            if not NativeFuture.is_settled(self) and not self._wait(timeout):
+            if not _is_settled(self) and not self._wait(timeout):
                 raise TimeoutError()
             if id(self) not in _standings:
                 try:
-                    value = NativeFuture.result(self, 0)
-                    if not isinstance(value, GLib.Variant):
+                    value = _native_result(self, 0)
+                    if type(value) is not _Variant:
                         return value
                     if value.get_type_string() == pickles.SMALL_FORM:
                         # Another thread may have been faster.
