@@ -75,6 +75,17 @@ cfut_lock_leave (CfutLock lock)
 }
 #endif
 
+/* A microsecond or two. */
+#define CFUT_LOCK_TRIES 40
+
+static inline void
+cfut_lock_relax (void)
+{
+#if defined (__i386__) || defined (__x86_64__)
+  __builtin_ia32_pause ();
+#endif
+}
+
 static inline void
 cfut_lock (GMutex   *mutex,
            CfutLock  lock)
@@ -84,6 +95,25 @@ cfut_lock (GMutex   *mutex,
     cfut_fork_lock_in_child (mutex);
   else
     g_mutex_lock (mutex);
+}
+
+/* The same for a lock that is taken very often and held for well below a microsecond: to sleep and be
+ * woken takes both sides many times as long as to look a few times more. */
+static inline void
+cfut_lock_short (GMutex   *mutex,
+                 CfutLock  lock)
+{
+  for (guint i = 0; i < CFUT_LOCK_TRIES && !cfut_is_forked_child (); i++)
+    {
+      if (g_mutex_trylock (mutex))
+        {
+          cfut_lock_enter (lock);
+          return;
+        }
+      cfut_lock_relax ();
+    }
+
+  cfut_lock (mutex, lock);
 }
 
 static inline void

@@ -181,7 +181,7 @@ struct _CfutCrew {
 static inline void
 cfut_crew_enter (CfutCrew *self)
 {
-  cfut_lock (&self->lock, CFUT_LOCK_CREW);
+  cfut_lock_short (&self->lock, CFUT_LOCK_CREW);
 }
 
 /* cfut-crew.c */
