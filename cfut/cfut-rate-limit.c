@@ -462,3 +462,33 @@ cfut_rate_limit_set_burst (CfutRateLimit *self,
   cfut_rate_limit_change (self, 0, burst, g_get_monotonic_time ());
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BURST]);
 }
+
+/**
+ * cfut_rate_limit_take:
+ * @self: a rate limit
+ * @wait_usec: (out) (optional): return location for how many microseconds it takes until there is
+ *   a token; 0 if one was taken. Longer than the time that there is: %G_MAXINT64
+ *
+ * Takes a token, if there is one, for something that no executor of the library starts: it counts
+ * like a task that is started. It never blocks. After %FALSE, wait for as long as it says, or until
+ * a property changes, and ask again; another may have been faster then.
+ *
+ * Returns: whether it was taken
+ *
+ * Since: 1.0
+ */
+gboolean
+cfut_rate_limit_take (CfutRateLimit *self,
+                      gint64        *wait_usec)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 next = now;
+  gboolean taken;
+
+  g_return_val_if_fail (CFUT_IS_RATE_LIMIT (self), FALSE);
+
+  taken = cfut_rate_limit_try_take (self, now, &next);
+  if (wait_usec != NULL)
+    *wait_usec = next == G_MAXINT64 ? G_MAXINT64 : next - now;
+  return taken;
+}

@@ -30,5 +30,8 @@ guint cfut_rate_limit_get_burst (CfutRateLimit *self);
 CFUT_AVAILABLE_IN_1_0
 void cfut_rate_limit_set_burst (CfutRateLimit *self,
                                 guint          burst);
+CFUT_AVAILABLE_IN_1_0
+gboolean cfut_rate_limit_take (CfutRateLimit *self,
+                               gint64        *wait_usec);
 
 G_END_DECLS

@@ -345,6 +345,30 @@ test_rate_limit_bad_values (void)
   g_assert_cmpuint (cfut_rate_limit_get_burst (limit), ==, 3);
 }
 
+/* What no executor starts takes from the same bucket, and is told how long it has to wait. */
+static void
+test_rate_limit_take (void)
+{
+  g_autoptr (CfutRateLimit) limit = cfut_rate_limit_new (1.0 / 1000, 2);
+  gint64 wait = -1;
+  gint64 next;
+
+  g_assert_true (cfut_rate_limit_take (limit, &wait));
+  g_assert_cmpint (wait, ==, 0);
+  g_assert_true (cfut_rate_limit_try_take (limit, g_get_monotonic_time (), &next));
+  g_assert_false (cfut_rate_limit_take (limit, NULL));
+  g_assert_false (cfut_rate_limit_take (limit, &wait));
+  g_assert_cmpint (wait, >, 500 * SECOND);
+  g_assert_cmpint (wait, <=, 1000 * SECOND + 1);
+
+  cfut_rate_limit_set_rate (limit, 1e-300);
+  g_assert_false (cfut_rate_limit_take (limit, &wait));
+  g_assert_cmpint (wait, ==, G_MAXINT64);
+  test_expect_critical ();
+  g_assert_false (cfut_rate_limit_take (NULL, &wait));
+  g_test_assert_expected_messages ();
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -361,6 +385,7 @@ main (int   argc,
   g_test_add_func ("/cfut/rate-limit/changes", test_rate_limit_changes);
   g_test_add_func ("/cfut/rate-limit/tells-who-watches", test_rate_limit_tells_who_watches);
   g_test_add_func ("/cfut/rate-limit/properties", test_rate_limit_properties);
+  g_test_add_func ("/cfut/rate-limit/take", test_rate_limit_take);
   g_test_add_func ("/cfut/rate-limit/bad-values", test_rate_limit_bad_values);
 
   return g_test_run ();
