@@ -62,8 +62,12 @@ class Callback:
 
 
 class FutureFace:
-    """What is the same for both kinds of future."""
+    """What is the same for every kind of future.
 
+    `_made_condition` is the condition where there is one: `_condition` makes it.
+    """
+
+    _made_condition = None
     _sleepers = None
     _is_object = True
     _is_seen = False
@@ -76,7 +80,7 @@ class FutureFace:
     def _settle(self, state, result, exception):
         """Settles it, unless somebody has. Those who wait are woken, and callbacks on their way."""
         with lock:
-            condition = self.__dict__.get('_condition')
+            condition = self._made_condition
             if condition is None:
                 if self._state in SETTLED:
                     return False
@@ -232,7 +236,7 @@ class Future(FutureFace, NativeFuture, StandardFuture, metaclass=NativeType):
         with lock:
             if self._is_attached:
                 return
-            self._condition = threading.Condition()
+            self._condition = self._made_condition = threading.Condition()
             self._waiters = []
             self._done_callbacks = ()
             self._result = None
@@ -398,9 +402,9 @@ class OwnFuture(ObjectFace, Future):
     def __getattr__(self, name):
         if name in STANDARD_FIELDS:
             with lock:
-                if '_condition' not in self.__dict__:
+                if self._made_condition is None:
                     self._waiters = []
-                    self._condition = threading.Condition()
+                    self._condition = self._made_condition = threading.Condition()
             return self.__dict__[name]
         raise AttributeError('%r object has no attribute %r' % (type(self).__name__, name))
 
@@ -410,7 +414,7 @@ class OwnFuture(ObjectFace, Future):
     def _move(self, before, after):
         """From one state that is not settled to another. False: it was in neither of them."""
         with lock:
-            condition = self.__dict__.get('_condition')
+            condition = self._made_condition
             if condition is None:
                 if self._state != before:
                     return False

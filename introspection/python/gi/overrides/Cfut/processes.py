@@ -35,7 +35,7 @@ from . import pickles, shared, worker
 from .errors import DOMAIN, BrokenError, exception_for, is_timeout
 from .executor import ExecutorFace, check_buffersize, map_results
 from .future import NativeFuture, NativeType, OwnFuture, lock
-from .standard import FINISHED, LOGGER, NOTIFIED, PENDING, SETTLED, TimeoutError
+from .standard import FINISHED, LOGGER, PENDING, TimeoutError
 from .waits import wait_in_c
 
 NativeProcessExecutor = Cfut.ProcessExecutor
@@ -161,6 +161,7 @@ class Task(Cfut.Task, metaclass=NativeType):
     _exception = _in_standing('exception')
     _done_callbacks = _in_standing('callbacks')
     _sleepers = _in_standing('sleepers')
+    _made_condition = _in_standing('condition')
 
     @property
     def _is_attached(self):
@@ -193,37 +194,6 @@ class Task(Cfut.Task, metaclass=NativeType):
             # It holds the wrapper, with those who wait, until it is called.
             NativeFuture.add_done_callback(self, Cfut.CallbackFlags.DIRECT, _on_settled, [self])
         return standing
-
-    def _settle(self, state, result, exception):
-        standing = self._stand()
-        condition = standing.condition
-        if condition is None:
-            with lock:
-                condition = standing.condition
-                if condition is None:
-                    if standing.state in SETTLED:
-                        return False
-                    standing.result, standing.exception, standing.state = result, exception, state
-        if condition is not None:
-            with condition, lock:
-                if standing.state in SETTLED:
-                    return False
-                standing.result, standing.exception, standing.state = result, exception, state
-                for waiter in standing.waiters:
-                    if state == NOTIFIED:
-                        waiter.add_cancelled(self)
-                    elif exception is not None:
-                        waiter.add_exception(self)
-                    else:
-                        waiter.add_result(self)
-                condition.notify_all()
-        if standing.sleepers is not None:
-            for sleeper in standing.sleepers:
-                sleeper.wake()
-            standing.sleepers = None
-        if standing.callbacks:
-            self._invoke_callbacks()
-        return True
 
     def result(self, timeout=None):
         """Waits for at most so many seconds, and returns the result or raises the exception."""
