@@ -200,6 +200,8 @@ event = threading.Event()
 executor = lib.ThreadPoolExecutor(2)
 running = [executor.submit(event.wait) for _ in range(2)]
 queued = executor.submit(abs, -1)
+while not all(future.running() for future in running):
+    pass
 child = os.fork()
 if child == 0:
     try:

@@ -6,6 +6,8 @@ Each is a `GLib.Error`, so that its domain and code are there, and also what the
 raises in the same case where it has that. Errors of other domains stay the `GLib.Error` they are.
 """
 
+import queue
+
 from gi.repository import Cfut, Gio, GLib
 
 from .standard import BrokenExecutor, CancelledError, InvalidStateError
@@ -47,8 +49,14 @@ class StateError(OwnError, InvalidStateError):
     __module__ = 'gi.overrides.Cfut'
 
 
-class QueueFullError(OwnError):
+class QueueFullError(OwnError, queue.Full):
     """The executor's queue has reached its limit."""
+
+    __module__ = 'gi.overrides.Cfut'
+
+
+class DeadlockError(OwnError):
+    """The wait would have been for itself."""
 
     __module__ = 'gi.overrides.Cfut'
 
@@ -60,6 +68,7 @@ CLASSES = {
     (DOMAIN, int(Cfut.FutureError.BROKEN)): BrokenError,
     (DOMAIN, int(Cfut.FutureError.INVALID_STATE)): StateError,
     (DOMAIN, int(Cfut.FutureError.QUEUE_FULL)): QueueFullError,
+    (DOMAIN, int(Cfut.FutureError.DEADLOCK)): DeadlockError,
 }
 
 
@@ -69,6 +78,12 @@ def exception_for(error):
     if kind is None:
         return error
     return kind(error.message, error.domain, error.code)
+
+
+def own_error(name, message):
+    """The exception for an error of the library's own, by the name of its code."""
+    code = int(getattr(Cfut.FutureError, name))
+    return CLASSES[DOMAIN, code](message, DOMAIN, code)
 
 
 def is_timeout(error):
@@ -91,4 +106,4 @@ def error_of(exception):
     return GLib.Error(text.replace('\0', ''), DOMAIN, int(Cfut.FutureError.CALLBACK_FAILED))
 
 
-__all__ = ['BrokenError', 'DeadlineError', 'QueueFullError', 'ShutDownError', 'StateError']
+__all__ = ['BrokenError', 'DeadlineError', 'DeadlockError', 'QueueFullError', 'ShutDownError', 'StateError']

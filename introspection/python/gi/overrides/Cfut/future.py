@@ -160,8 +160,15 @@ class FutureFace:
         self._state  # attaches it
         with lock:
             if self._state not in SETTLED:
-                if place is not None:
-                    fn = Callback(fn, place)
+                self._add_direct_callback(fn if place is None else Callback(fn, place))
+                return
+        delivery.call(fn, self)
+
+    def _add_direct_callback(self, fn):
+        """Has it called by who settles the future."""
+        self._state  # attaches it
+        with lock:
+            if self._state not in SETTLED:
                 if self._done_callbacks:
                     self._done_callbacks.append(fn)
                 else:
@@ -455,8 +462,15 @@ class OwnFuture(ObjectFace, Future):
         """
         if self._state == PENDING and self._move(PENDING, RUNNING):
             # Nobody else starts it or cancels it now.
+            self._drop()
             self._settle(NOTIFIED, None, None)
         return self._state in WAS_CANCELLED
+
+    def _drop(self):
+        """It is not run any more."""
+
+    def _help(self):
+        """Somebody waits for it, and may be who could settle it."""
 
     def cancelled(self):
         """Whether it was cancelled."""
@@ -488,6 +502,14 @@ class OwnFuture(ObjectFace, Future):
         if self._exception is not None:
             self._see()
         return self._exception
+
+    def get_priority(self):
+        """How urgent it is: 0, where it is in no queue."""
+        return 0
+
+    def set_priority(self, priority):
+        """Gives it another place in the queue that it is in; tells whether it has."""
+        return False
 
     __repr__ = StandardFuture.__repr__
 

@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: the cfut authors
-"""What a submission may ask for beside its call: a name, a priority, deadlines, a group.
+"""What a submission may ask for beside its call: a name, a priority, deadlines, a group, a wait.
 
 The arguments of `submit` are the function's. So an executor gives a view of itself that submits with
 these: `executor.with_options(priority=-5, timeout=2).submit(...)`.
 """
 
+import time
 import weakref
 
-from gi.repository import Cfut
-
-from .errors import DOMAIN, DeadlineError
+from .errors import own_error
 from .executor import ExecutorFace
+from .limits import check_when_full
 from .standard import FINISHED, PENDING, RUNNING
+from .task import clamp_priority
 from .timer import timer
 
-PRIORITY_LIMIT = 100
 
-
-def _deadline_error(text):
-    return DeadlineError(text, DOMAIN, int(Cfut.FutureError.DEADLINE))
+def _end_in_queue(future):
+    if future._move(PENDING, RUNNING):
+        future._drop()
+        future._settle(FINISHED, None, own_error('DEADLINE', 'The call was not started in time'))
 
 
 class _QueueDeadline:
@@ -30,9 +31,8 @@ class _QueueDeadline:
 
     def __call__(self):
         future = self.future()
-        if future is not None and future._move(PENDING, RUNNING):
-            future._call = None
-            future._settle(FINISHED, None, _deadline_error('The call was not started in time'))
+        if future is not None:
+            _end_in_queue(future)
 
 
 class RunDeadline:
@@ -45,8 +45,8 @@ class RunDeadline:
     def __call__(self):
         future = self.future()
         # Whoever settles it first decides: its thread ends if it was not the one.
-        if future is not None and future._settle(FINISHED, None,
-                                                 _deadline_error('The call did not end in time')):
+        if future is not None and future._settle(FINISHED, None, own_error(
+                'DEADLINE', 'The call did not end in time')):
             future._ask_to_stop()
             self.crew.stand_in()
 
@@ -54,13 +54,15 @@ class RunDeadline:
 class Options(ExecutorFace):
     """An executor whose submissions have options. It is a view: shutting it down shuts the other down."""
 
-    def __init__(self, executor, name=None, priority=0, timeout=None, queue_timeout=None, group=None):
+    def __init__(self, executor, name=None, priority=0, timeout=None, queue_timeout=None, group=None,
+                 when_full=None):
         self._executor = executor
         self._name = name
-        self._priority = max(-PRIORITY_LIMIT, min(PRIORITY_LIMIT, int(priority)))
+        self._priority = clamp_priority(priority)
         self._timeout = timeout
         self._queue_timeout = queue_timeout
         self._group = group
+        self._when_full = when_full if when_full is None else check_when_full(when_full)
 
     def submit(self, fn, /, *args, **kwargs):
         """Submits a call as the executor does, with the options."""
@@ -68,11 +70,20 @@ class Options(ExecutorFace):
         future._name = self._name
         future._priority = self._priority
         future._run_seconds = self._timeout
+        end = None if self._queue_timeout is None else time.monotonic() + self._queue_timeout
+        is_in = self._executor._enter(future, self._when_full, self._queue_timeout)
         if self._group is not None:
             self._group.add(future)
-        self._executor._take(future)
-        if self._queue_timeout is not None:
-            timer.add(self._queue_timeout, _QueueDeadline(future))
+        if not is_in:
+            _end_in_queue(future)
+            return future
+        try:
+            self._executor._take(future)
+        except BaseException:
+            future.cancel()  # or the group would wait for it
+            raise
+        if end is not None:
+            timer.add(end - time.monotonic(), _QueueDeadline(future))
         return future
 
     def shutdown(self, wait=True, *, cancel_futures=False):
@@ -80,7 +91,8 @@ class Options(ExecutorFace):
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
 
 
-def with_options(self, *, name=None, priority=0, timeout=None, queue_timeout=None, group=None):
+def with_options(self, *, name=None, priority=0, timeout=None, queue_timeout=None, group=None,
+                 when_full=None):
     """Returns a view of the executor that submits with these options.
 
     name: what the futures are called in lists and reports.
@@ -90,8 +102,9 @@ def with_options(self, *, name=None, priority=0, timeout=None, queue_timeout=Non
         asked to stop, and another thread takes the place of its one.
     queue_timeout: how many seconds it may wait before it is started.
     group: a `Cfut.Group` that the futures join.
+    when_full: what `submit` does where as many calls wait as may, if not what the executor says.
     """
-    return Options(self, name, priority, timeout, queue_timeout, group)
+    return Options(self, name, priority, timeout, queue_timeout, group, when_full)
 
 
 __all__ = []

@@ -21,6 +21,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import weakref
 from concurrent.futures.process import BrokenProcessPool, _RemoteTraceback
@@ -31,11 +32,13 @@ from multiprocessing import spawn, util
 from gi.overrides import override
 from gi.repository import Cfut, GLib
 
-from . import pickles, shared, worker
-from .errors import DOMAIN, BrokenError, exception_for, is_timeout
+from . import delivery, pickles, shared, worker
+from .errors import DOMAIN, BrokenError, exception_for, is_timeout, own_error
 from .executor import ExecutorFace, check_buffersize, map_results
 from .future import NativeFuture, NativeType, OwnFuture, lock
+from .limits import LimitedFace, check_when_full
 from .standard import FINISHED, LOGGER, PENDING, TimeoutError
+from .task import clamp_priority
 from .waits import wait_in_c
 
 NativeProcessExecutor = Cfut.ProcessExecutor
@@ -45,6 +48,7 @@ LOOK_USEC = 20000
 
 _WORKER_DIED = int(Cfut.FutureError.WORKER_DIED)
 _BROKEN = int(Cfut.FutureError.BROKEN)
+_QUEUE_FULL = int(Cfut.FutureError.QUEUE_FULL)
 
 # Looked up in what introspection gives, each would cost as much as what it does.
 _is_settled = NativeFuture.is_settled
@@ -139,13 +143,25 @@ def _in_standing(name):
     return property(get, set)
 
 
+_telling = threading.local()
+
+
+def _is_told_by_the_library():
+    """Whether this thread is the library's own, which tells of what has settled, and does all else."""
+    return (getattr(_telling, 'is_telling', False) and
+            isinstance(threading.current_thread(), threading._DummyThread))
+
+
 def _on_settled(future, held=None):
     """Called on the thread that settled it."""
+    was_telling = getattr(_telling, 'is_telling', False)
+    _telling.is_telling = True
     try:
         future._fill()
     except BaseException:
         LOGGER.exception('exception while %r was told that it has settled', future)
     finally:
+        _telling.is_telling = was_telling
         if held:
             held.clear()
 
@@ -306,17 +322,31 @@ class _Face(ExecutorFace):
                                   [_chunks(iterables, chunksize)], timeout, buffersize))
 
 
+def _request_for(name, priority, timeout, queue_timeout):
+    request = Cfut.Request(priority=clamp_priority(priority))
+    if name is not None:
+        request.set_name(name)
+    if timeout is not None:
+        request.set_run_deadline_usec(max(0, int(timeout * 1e6)))
+    if queue_timeout is not None:
+        request.set_queue_deadline_usec(max(0, int(queue_timeout * 1e6)))
+    return request
+
+
 class _Options(_Face):
     """A view of a pool: what is submitted to it has options."""
 
-    def __init__(self, executor, request, group):
+    def __init__(self, executor, name, priority, timeout, queue_timeout, group, when_full):
         self._executor = executor
-        self._request = request
+        self._request = _request_for(name, priority, timeout, queue_timeout)
+        self._request_in_time = partial(_request_for, name, priority, timeout)
+        self._queue_timeout = queue_timeout
         self._group = group
+        self._when_full = when_full if when_full is None else check_when_full(when_full)
 
     def submit(self, fn, /, *args, **kwargs):
         """Submits a call as the pool does, with the options."""
-        future = self._executor._submit(self._request, fn, args, kwargs)
+        future = self._executor._submit(self, fn, args, kwargs)
         return future if self._group is None else self._group.add(future)
 
     def shutdown(self, wait=True, *, cancel_futures=False):
@@ -324,19 +354,35 @@ class _Options(_Face):
         self._executor.shutdown(wait, cancel_futures=cancel_futures)
 
 
-class ProcessPoolExecutor(_Face, NativeProcessExecutor, StandardProcessPoolExecutor,
+def _is_turned_away(future):
+    """Whether the queue was full."""
+    if NativeFuture.get_state(future) != Cfut.State.REJECTED:
+        return False
+    error = NativeFuture.dup_error(future)
+    return error.domain == DOMAIN and error.code == _QUEUE_FULL
+
+
+def _on_max_pending_changed(executor, pspec):
+    executor._is_limited = executor.get_max_pending() != 0
+
+
+class ProcessPoolExecutor(_Face, LimitedFace, NativeProcessExecutor, StandardProcessPoolExecutor,
                           metaclass=NativeType):
     """Runs calls on a pool of processes: a drop-in for `concurrent.futures.ProcessPoolExecutor`.
 
     There are `max_workers` processes at most, one for each processor where it is not given, and they
     are started when there are calls for them. The initializer runs in each before its first call; if
     it fails the pool is broken. A process is replaced after `max_tasks_per_child` calls.
+
+    No more than `max_pending` calls wait to be started; `when_full` says what `submit` does then.
+    `rate_limit` is how fast they are started.
     """
 
     __module__ = 'gi.overrides.Cfut'
 
     def __init__(self, max_workers=None, mp_context=None, initializer=None, initargs=(), *,
-                 max_tasks_per_child=None):
+                 max_tasks_per_child=None, max_pending=0, when_full=Cfut.WhenFull.REJECT,
+                 rate_limit=None):
         if max_workers is None:
             max_workers = os.cpu_count() or 1
         if max_workers <= 0:
@@ -354,10 +400,13 @@ class ProcessPoolExecutor(_Face, NativeProcessExecutor, StandardProcessPoolExecu
         self._initializer = None if initializer is None else (initializer, initargs)
         self._is_prepared = False
         self._is_shut_down = False
+        self._is_limited = False
         self._max_workers = max_workers
         self._shared = {}
         self._lock = threading.RLock()
         _exit.executors.add(self)
+        self.connect('notify::max-pending', _on_max_pending_changed)
+        self._set_limits(max_pending, when_full, rate_limit)
 
     def _prepare(self):
         """What workers have to know, as it is when the first call is submitted."""
@@ -406,7 +455,8 @@ class ProcessPoolExecutor(_Face, NativeProcessExecutor, StandardProcessPoolExecu
         """
         return self._submit(None, fn, args, kwargs)
 
-    def with_options(self, *, name=None, priority=0, timeout=None, queue_timeout=None, group=None):
+    def with_options(self, *, name=None, priority=0, timeout=None, queue_timeout=None, group=None,
+                     when_full=None):
         """Returns a view of the executor that submits with these options.
 
         name: what the futures are called in lists and reports.
@@ -415,17 +465,11 @@ class ProcessPoolExecutor(_Face, NativeProcessExecutor, StandardProcessPoolExecu
             process is asked to stop it, and ended when it does not.
         queue_timeout: how many seconds it may wait before it is started.
         group: a `Cfut.Group` that the futures join.
+        when_full: what `submit` does where as many calls wait as may, if not what the executor says.
         """
-        request = Cfut.Request(priority=max(-100, min(100, int(priority))))
-        if name is not None:
-            request.set_name(name)
-        if timeout is not None:
-            request.set_run_deadline_usec(max(0, int(timeout * 1e6)))
-        if queue_timeout is not None:
-            request.set_queue_deadline_usec(max(0, int(queue_timeout * 1e6)))
-        return _Options(self, request, group)
+        return _Options(self, name, priority, timeout, queue_timeout, group, when_full)
 
-    def _submit(self, request, fn, args, kwargs):
+    def _submit(self, options, fn, args, kwargs):
         if self._is_shut_down or _exit.has_begun:
             self._check()
         if not self._is_prepared:
@@ -437,9 +481,59 @@ class ProcessPoolExecutor(_Face, NativeProcessExecutor, StandardProcessPoolExecu
             return _failed(exception)
         finally:
             shared.pickling.executor = None
+        request = None if options is None else options._request
         if fds is None:
-            return self.call(request, worker.CALL, message)
-        return self.call_with_fds(request, worker.CALL, message, fds)
+            future = self.call(request, worker.CALL, message)
+        else:
+            future = self.call_with_fds(request, worker.CALL, message, fds)
+        if self._is_limited and _is_turned_away(future):
+            return self._submit_with_room(options, message, fds)
+        return future
+
+    def _submit_with_room(self, options, message, fds):
+        """Submits what was turned away, as often as others are faster; or raises, if it must not wait."""
+        when_full = self._when_full
+        queue_timeout = request = None
+        if options is not None:
+            when_full = options._when_full if options._when_full is not None else when_full
+            queue_timeout, request = options._queue_timeout, options._request
+        if when_full != Cfut.WhenFull.BLOCK:
+            raise own_error('QUEUE_FULL', "The executor's queue is full")
+        end = None if queue_timeout is None else time.monotonic() + queue_timeout
+        while True:
+            try:
+                self.wait_ready(None if end is None else end - time.monotonic())
+            except TimeoutError:
+                future = OwnFuture()
+                future.set_exception(own_error('DEADLINE', 'The call was not started in time'))
+                return future
+            if end is not None:
+                request = options._request_in_time(max(0, end - time.monotonic()))
+            future = self.call_with_fds(request, worker.CALL, message, fds)
+            if not _is_turned_away(future):
+                return future
+
+    def wait_ready(self, timeout=None):
+        """Blocks until `submit` has room, or raises TimeoutError after so many seconds.
+
+        The room is not kept: other threads may submit first. Raises RuntimeError when the executor
+        takes no more, and DeadlockError in a callback on the thread that makes room.
+        """
+        if _is_told_by_the_library():
+            raise own_error('DEADLOCK', 'This thread makes the room that it would wait for')
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if end is None else end - time.monotonic()
+            usec = LOOK_USEC if left is None else max(0, min(LOOK_USEC, int(left * 1e6)))
+            try:
+                wait_in_c(NativeProcessExecutor.wait_ready, self, usec, None)
+                return
+            except GLib.Error as error:
+                if not is_timeout(error):
+                    raise exception_for(error) from None
+            delivery.serve()
+            if left is not None and left <= 0:
+                raise TimeoutError()
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Takes no more calls; what was taken still runs, unless `cancel_futures` says otherwise.

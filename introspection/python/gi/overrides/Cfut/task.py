@@ -11,13 +11,20 @@ import threading
 from gi.repository import Cfut, Gio, GLib
 
 from .future import NativeFuture, OwnFuture
-from .standard import CancelledError, FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED
+from .standard import BrokenThreadPool, CancelledError, FINISHED, NOTIFIED, PENDING, RUNNING, SETTLED
 from .waits import lock
 
 # How deep calls may run one another.
 DEPTH_LIMIT = 64
 
+PRIORITY_LIMIT = 100
+
 _thread = threading.local()
+
+
+def clamp_priority(priority):
+    """The nearest priority that there is."""
+    return max(-PRIORITY_LIMIT, min(PRIORITY_LIMIT, int(priority)))
 
 
 def current_task():
@@ -44,6 +51,8 @@ class PoolFuture(OwnFuture):
     _name = None
     _priority = 0
     _since = 0.0
+    _entry = None   # (nullable): its number in the queue, where that goes by priority
+    _room = None    # (nullable): what it leaves when it waits no more
     _is_asked_to_stop = False
     _paused = None
     _run_seconds = None
@@ -52,11 +61,16 @@ class PoolFuture(OwnFuture):
     _message = None
     _worker_name = None
 
-    def _run(self):
-        """Runs the call and settles the future. True: a deadline did that, and a thread stands in."""
+    def _run(self, tally):
+        """Runs the call and settles the future. True: a deadline did that, and a thread stands in.
+
+        None: there was nothing to run, for an entry of several.
+        """
         if not self._move(PENDING, RUNNING):
-            self._call = None
-            return False
+            return False if self._entry is None else None
+        tally.n_begun += 1
+        if self._room is not None:
+            self._crew.leave_room(self)
         if self._is_object:
             self._tell_object()
         if self._run_seconds is not None:
@@ -68,6 +82,7 @@ class PoolFuture(OwnFuture):
         try:
             result = function(*args, **kwargs)
         except BaseException as exception:
+            tally.n_ended += 1
             _thread.task = before
             function = args = kwargs = None
             if self._is_asked_to_stop and asks_to_stop(exception):
@@ -77,6 +92,7 @@ class PoolFuture(OwnFuture):
             is_late = is_late and self._run_seconds is not None
             self = None  # or the traceback would hold the future that holds the exception
             return is_late
+        tally.n_ended += 1
         _thread.task = before
         function = args = kwargs = None
         return not self._settle(FINISHED, result, None) and self._run_seconds is not None
@@ -87,10 +103,13 @@ class PoolFuture(OwnFuture):
         depth = getattr(_thread, 'depth', 0)
         if task is None or task._crew is not self._crew or depth >= DEPTH_LIMIT or self._paused is not None:
             return
+        crew = self._crew
+        if crew.gate is not None:
+            crew.gate.go_through(lambda: self._state == PENDING)
         _thread.depth = depth + 1
         try:
-            if self._run():
-                self._crew.give_way()
+            if self._run(crew.get_tally()):
+                crew.give_way()
         finally:
             _thread.depth = depth
 
@@ -113,11 +132,21 @@ class PoolFuture(OwnFuture):
         False returned: its function learns of that at a checkpoint, or from its cancellable.
         """
         if super().cancel():
-            self._call = None
             return True
         if self._state == RUNNING:
             self._ask_to_stop()
         return False
+
+    def _fail(self, why):
+        """The pool runs nothing any more."""
+        if self._move(PENDING, RUNNING):
+            self._drop()
+            self._settle(FINISHED, None, BrokenThreadPool(why))
+
+    def _drop(self):
+        self._call = None
+        if self._crew is not None:
+            self._crew.drop(self)
 
     def _ask_to_stop(self):
         with lock:
@@ -231,6 +260,14 @@ class PoolFuture(OwnFuture):
     def get_priority(self):
         """How urgent it is: less is more so."""
         return self._priority
+
+    def set_priority(self, priority):
+        """Gives it another place in the queue, if it was not started; tells whether it has.
+
+        From -100 to 100, and 0 is the default; less is more urgent. It may be called on any thread.
+        """
+        crew = self._crew
+        return crew is not None and crew.place(self, clamp_priority(priority))
 
     def dup_worker_name(self):
         """The name of the thread that runs it, or did."""
