@@ -23,7 +23,7 @@ __all__ = []
 # Python's functions run on every thread.
 Cfut.allow_bound_functions()
 
-for _name in ('standard', 'errors', 'future', 'together', 'task', 'pool', 'shared', 'processes', 'group',
+for _name in ('standard', 'errors', 'future', 'together', 'combine', 'task', 'pool', 'shared', 'processes', 'group',
               'coroutine', 'payload'):
     _module = importlib.import_module('.' + _name, __name__)
     for _public in _module.__all__:
