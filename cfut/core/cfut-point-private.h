@@ -39,7 +39,9 @@ typedef enum {
   CFUT_POINT_WAITS_OWN,      /* a pool: a worker is about to count itself as waiting for its own */
   CFUT_POINT_GROUP_SERVES,   /* a group's core: a request has been served, and not been told */
   CFUT_POINT_GROUP_WITHDRAWS, /* a group's core: a wait is over, and its request stands there */
-  CFUT_POINT_GROUP_WITHDRAWS_LATE /* a group's core: that was served before */
+  CFUT_POINT_GROUP_WITHDRAWS_LATE, /* a group's core: that was served before */
+  CFUT_POINT_WRITES,         /* a channel: the writer has what it is to write, and has not */
+  CFUT_POINT_WRITE_WAITS     /* a channel: for another thread, which writes */
 } CfutPoint;
 
 #ifdef CFUT_TEST_POINTS

@@ -10,7 +10,7 @@
  * meanwhile goes along with the next call.
  *
  * Threads: any. In a channel that is started nobody blocks: what the system does not take is left
- *   to the I/O thread. With BLOCKING the writer waits.
+ *   to the I/O thread. With BLOCKING the writer waits, and others may wait for it.
  * Locks: the channel's, for what is pending and who writes; not held while anything is written.
  * Owns: chunks, and the duplicates of descriptors until they are sent.
  * Invariants:
@@ -34,6 +34,7 @@
 #include <unistd.h>
 
 #include "core/cfut-lock-private.h"
+#include "core/cfut-point-private.h"
 #include "process/cfut-channel-struct-private.h"
 
 #define MAX_VECTORS 16
@@ -290,6 +291,15 @@ encode_large (CfutChannel       *self,
   return TRUE;
 }
 
+/* What the journal does not keep: neither what came before nor this could be found any more if it did
+ * not get out. Another thread may have taken it, and not written it yet. */
+static void
+get_out (CfutChannel *self)
+{
+  if (self->journal != NULL && self->side == CFUT_WIRE_WORKER)
+    cfut_channel_drain (self);
+}
+
 /* With descriptors, or with a value that is large enough to go in one. */
 static gboolean
 queue_heavy (CfutChannel       *self,
@@ -304,9 +314,7 @@ queue_heavy (CfutChannel       *self,
   guint n_own = 0;
   gboolean ok;
 
-  /* What came before could not be found any more if it did not get out. */
-  if (self->journal != NULL)
-    cfut_channel_flush (self);
+  get_out (self);
   if (list != NULL)
     {
       if (!(self->flags & CFUT_CHANNEL_PASS_FDS))
@@ -347,8 +355,7 @@ queue_heavy (CfutChannel       *self,
       cfut_payloads_unpack (self->payloads, &packed);
     }
   cfut_packed_clear (&packed);
-  if (self->journal != NULL)
-    cfut_channel_flush (self);
+  get_out (self);
 
   return ok;
 }
@@ -617,6 +624,8 @@ go_on_writing (CfutChannel *self,
         }
       self->is_writing = go_on;
     }
+  if (!self->is_writing && self->n_draining > 0)
+    g_cond_broadcast (&self->written);
   cfut_unlock (&self->lock, CFUT_LOCK_CHANNEL);
 
   cfut_chunks_free (&dropped);
@@ -632,6 +641,7 @@ write_all (CfutChannel *self)
   for (guint round = 0; go_on_writing (self, written, n, round); round++)
     {
       n = 0;
+      cfut_point (CFUT_POINT_WRITES, self);
       written = write_round (self, &n);
     }
 }
@@ -652,6 +662,26 @@ cfut_channel_flush (CfutChannel *self)
 
   if (mine)
     write_all (self);
+}
+
+void
+cfut_channel_drain (CfutChannel *self)
+{
+  g_assert (self->flags & CFUT_CHANNEL_BLOCKING);
+
+  cfut_channel_flush (self);
+  if (cfut_is_forked_child ())
+    return;
+
+  /* A writer that may block takes what others have queued before it ends. */
+  cfut_lock (&self->lock, CFUT_LOCK_CHANNEL);
+  self->n_draining++;
+  if (self->is_writing)
+    cfut_point (CFUT_POINT_WRITE_WAITS, self);
+  while (self->is_writing)
+    g_cond_wait (&self->written, &self->lock);
+  self->n_draining--;
+  cfut_unlock (&self->lock, CFUT_LOCK_CHANNEL);
 }
 
 void

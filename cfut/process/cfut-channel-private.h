@@ -101,6 +101,9 @@ gboolean     cfut_channel_queue      (CfutChannel             *self,
  * at it, who takes it along; the remainder by the I/O thread. With BLOCKING it blocks until all is
  * written. */
 void         cfut_channel_flush      (CfutChannel             *self);
+/* BLOCKING, any thread. The same, and blocks until what was queued before is written, whoever writes it, or
+ * cannot be written any more. */
+void         cfut_channel_drain      (CfutChannel             *self);
 /* Both. */
 gboolean     cfut_channel_send       (CfutChannel             *self,
                                       const CfutWireOut       *frame,

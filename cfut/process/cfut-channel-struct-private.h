@@ -53,6 +53,8 @@ struct _CfutChannel {
   CfutChunk *spare;
   gsize n_queued;
   gboolean is_writing;     /* some thread is the writer */
+  GCond written;           /* none is any more */
+  guint n_draining;        /* threads that wait for that */
   gboolean wants_out;      /* the I/O thread is to become the writer, when it can write */
   gboolean is_throttled;   /* and it cannot be told when: in a moment */
   gboolean is_broken;      /* the other side reads no more */

@@ -89,6 +89,7 @@ cfut_channel_new (int              read_fd,
   cfut_fork_watch ();
   g_atomic_ref_count_init (&self->ref_count);
   g_mutex_init (&self->lock);
+  g_cond_init (&self->written);
   self->read_fd = read_fd;
   self->write_fd = write_fd;
   self->side = side;
@@ -143,6 +144,7 @@ cfut_channel_unref (CfutChannel *self)
   cfut_payloads_free (self->payloads);
   g_clear_pointer (&self->journal, cfut_journal_unref);
   g_clear_error (&self->error);
+  g_cond_clear (&self->written);
   g_mutex_clear (&self->lock);
   g_free (self);
 }

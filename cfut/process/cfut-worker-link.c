@@ -30,7 +30,7 @@
  *    it, and who sets it first wakes the listener.
  * 4. The listener never waits for the runner without a limit.
  * 5. Before a function is entered, STARTED is sent or the journal says so, and all that was queued is
- *    sent or in the journal.
+ *    sent or in the journal. The listener, which may be at sending it, is waited for.
  * Not here: the listener (cfut-worker-listen.c), functions and results (cfut-worker.c), how frames look
  *   (cfut-wire.c). */
 
@@ -448,7 +448,7 @@ cfut_worker_link_queue (CfutWorkerLink     *self,
 void
 cfut_worker_link_flush (CfutWorkerLink *self)
 {
-  cfut_channel_flush (self->calls);
+  cfut_channel_drain (self->calls);
   if (self->journal != NULL)
     self->sent_usec = g_get_monotonic_time ();
 }
