@@ -67,6 +67,7 @@ typedef struct {
   DeathStep step;
   DeathWay way;
   const char *log;
+  gsize n_said;   /* bytes of its stream before the first call */
 } Dying;
 
 static void G_GNUC_NORETURN
@@ -76,6 +77,8 @@ dying_die (const Dying *self)
     raise (SIGKILL);
   if (self->way == DEATH_STOPPED)
     raise (SIGSTOP);
+  if (self->way == DEATH_EXITED)
+    exit (3);
   if (self->way == DEATH_CLOSED)
     {
       close (self->start->read_fd);
@@ -170,6 +173,43 @@ dying_answer (const Dying *self,
   dying_at (self, DEATH_RESULT_WRITTEN);
 }
 
+static gsize
+encode (const CfutWireOut *frame,
+        GByteArray        *bytes)
+{
+  GError *error = NULL;
+
+  g_byte_array_set_size (bytes, 0);
+  cfut_wire_encode (frame, CFUT_WIRE_MAX_BODY, bytes, &error);
+  g_assert_no_error (error);
+  return bytes->len;
+}
+
+/* In the journal alone. */
+static void
+dying_note (const Dying *self,
+            guint64      id)
+{
+  CfutWireOut frames[] = { { .type = CFUT_WIRE_STARTED, .id = id }, { .type = CFUT_WIRE_RESULT, .id = id } };
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  CfutJournal *journal = self->start->journal;
+
+  if (self->step != DEATH_ENTERED && self->step != DEATH_RESULT_NOTED)
+    return;
+
+  g_assert_nonnull (journal);
+  death_log (self->log, "!");
+  cfut_journal_set_entered (journal, id);
+  cfut_journal_skip (journal, self->n_said);
+  for (guint i = 0; i < G_N_ELEMENTS (frames) && self->step == DEATH_RESULT_NOTED; i++)
+    {
+      gsize size = encode (&frames[i], bytes);
+
+      cfut_journal_append (journal, bytes->data, size, size);
+    }
+  dying_die (self);
+}
+
 static void
 dying_serve (const Dying *self)
 {
@@ -186,6 +226,7 @@ dying_serve (const Dying *self)
 
   /* What makes it known that calls are short. */
   warm = g_str_equal (heard.wire.name, "warm");
+  dying_note (self, heard.wire.id);
   started.id = progress.id = heard.wire.id;
   dying_say (self, &started, DEATH_IN_STARTED);
   if (!warm)
@@ -208,11 +249,13 @@ death_play_worker (DeathStep   step,
                    DeathWay    way,
                    const char *log)
 {
-  Dying self = { cfut_worker_start_get (), step, way, log };
+  Dying self = { cfut_worker_start_get (), step, way, log, 0 };
   CfutWireOut hello = { .type = CFUT_WIRE_HELLO, .has_control = TRUE, .version = CFUT_WIRE_VERSION,
                         .pid = (guint32) getpid (), .name = self.start->cookie };
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
   Heard setup;
 
+  self.n_said = encode (&hello, bytes);
   dying_at (&self, DEATH_BEFORE_HELLO);
   dying_say (&self, &hello, DEATH_IN_HELLO);
   dying_await (&self, self.start->read_fd, CFUT_WIRE_SETUP, &setup);
@@ -236,6 +279,8 @@ leaving_die (Peer     *peer,
     raise (SIGKILL);
   if (way == DEATH_STOPPED)
     raise (SIGSTOP);
+  if (way == DEATH_EXITED)
+    exit (3);
 
   peer_hang_up (peer);
   g_subprocess_wait (peer->process, NULL, NULL);

@@ -14,6 +14,7 @@ typedef enum {
   DEATH_KILLED,    /* by SIGKILL */
   DEATH_STOPPED,   /* by SIGSTOP: it is there, and does nothing any more */
   DEATH_CLOSED,    /* its descriptors are closed; it is there */
+  DEATH_EXITED,    /* by exit (3) */
   DEATH_N_WAYS
 } DeathWay;
 
@@ -23,6 +24,8 @@ typedef enum {
   DEATH_IN_HELLO,             /* half of that frame was written */
   DEATH_CALL_UNREAD,          /* in its socket, with a descriptor */
   DEATH_CALL_READ,
+  DEATH_ENTERED,              /* that stands in its journal; nothing was said */
+  DEATH_RESULT_NOTED,         /* the same, with what it would have said */
   DEATH_IN_STARTED,
   DEATH_STARTED,
   DEATH_IN_PROGRESS,
