@@ -19,7 +19,7 @@
  *  5  A waiter on a stack whose time runs out as it is served:
  *     /cfut/future/1-timeouts-against-settling,
  *     /cfut/interleave/05-timed-out-while-served; one behind a callback that blocks:
- *     /cfut/future/1-blocked-direct-callback-holds-up-no-wait.
+ *     /cfut/interleave/05-asleep-beside-a-direct-callback.
  *  6  Cancelling, a deadline in the queue, a new priority, and the worker that claims:
  *     06-one-winner-in-the-queue; one against one: /cfut/interleave/06-*.
  *  7  All workers blocked while nothing is queued, then a submission:

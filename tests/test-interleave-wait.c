@@ -57,6 +57,53 @@ test_interleave_timed_out_while_served (void)
   test_stop_clear (&late);
 }
 
+static gpointer
+wait_for_long (gpointer data)
+{
+  TimedWait *self = data;
+
+  self->settled = cfut_future_wait (self->future, TEST_DEADLINE_USEC, NULL, NULL);
+  g_atomic_int_set (&self->is_over, TRUE);
+  return NULL;
+}
+
+static void
+pass_gate (CfutFuture *settled,
+           gpointer    gate)
+{
+  test_gate_pass (gate);
+}
+
+/* 5. A thread that is asleep in a wait when the future settles is not behind a DIRECT callback that does
+ * not return, as that may wait for it. */
+static void
+test_interleave_asleep_beside_a_direct_callback (void)
+{
+  g_autoptr (CfutPromise) promise = cfut_promise_new ();
+  CfutFuture *future = cfut_promise_get_future (promise);
+  TimedWait wait = { .future = future };
+  TestStop sleeps;
+  TestGate gate;
+  GThread *waiter;
+  GThread *settler;
+
+  test_gate_init (&gate);
+  cfut_future_add_done_callback (future, CFUT_CALLBACK_DIRECT, pass_gate, &gate, NULL);
+  test_count_at (&sleeps, CFUT_POINT_SLEEPS, NULL);
+  waiter = g_thread_new ("waiter", wait_for_long, &wait);
+  test_stop_wait (&sleeps);
+  settler = g_thread_new ("settler", test_promise_resolve, promise);
+  test_gate_wait_arrived (&gate, 1);
+  test_poll_until (g_atomic_int_get (&wait.is_over));
+  g_assert_true (wait.settled);
+
+  test_gate_open (&gate);
+  g_thread_join (settler);
+  g_thread_join (waiter);
+  test_stop_clear (&sleeps);
+  test_gate_clear (&gate);
+}
+
 typedef struct {
   CfutGroup *group;
   CfutFuture *next;
@@ -227,6 +274,7 @@ main (int   argc,
 #define add(name, func) g_test_add_func ("/cfut/interleave/" name, test_interleave_##func)
   add ("02-fired-before-the-sleep", fired_before_the_sleep);
   add ("05-timed-out-while-served", timed_out_while_served);
+  add ("05-asleep-beside-a-direct-callback", asleep_beside_a_direct_callback);
   add ("10-pushed-before-the-loop-sleeps", pushed_before_the_loop_sleeps);
   add ("15-next-timed-out-while-served", next_timed_out_while_served);
 #undef add
