@@ -45,6 +45,33 @@ worker.register('fail-with-text', () => {
     throw 'text';  // eslint-disable-line no-throw-literal
 });
 worker.register('no-form', () => new Date());
+worker.register('nothing', () => {});
+worker.register('object', () => new Gio.ListStore());
+worker.register('function', () => () => 1);
+worker.register('symbol', () => Symbol('x'));
+worker.register('huge', () => 2n ** 70n);
+worker.register('zero', () => 'a\0b');
+worker.register('rejects', () => Promise.reject(new RangeError('rejected')));
+worker.register('rejects-with-nothing', () => Promise.reject());
+worker.register('throws-nothing', () => {
+    throw undefined;  // eslint-disable-line no-throw-literal
+});
+worker.register('bad-promise', () => ({
+    then() {
+        throw new EvalError('in then');
+    },
+}));
+worker.register('set-and-throw', task => {
+    task.set_result(1);
+    throw new RangeError('after it');
+});
+worker.register('never', task => {
+    task.set_message('waiting');
+    return new Promise(() => {});
+});
+worker.register('recursive', function recursive() {
+    return recursive();
+});
 worker.register('spin', task => {
     task.set_message('spinning');
     for (;;)

@@ -8,6 +8,7 @@ import Cfut from 'gi://Cfut?version=1';
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
+import System from 'system';
 
 import {GJS, check, checkEqual, runProgram, runTests, thrownBy} from './gjs_harness.js';
 
@@ -126,6 +127,56 @@ const tests = {
         check(await failed.always(() => 5) === 5, 'always');
     },
 
+    async 'what fails in what follows a future is thrown as it is'() {
+        const own = new RangeError('far');
+        const failures = {
+            promise: () => Promise.reject(own),
+            future: () => Cfut.Future.from_error(own),
+            unsettled: () => Cfut.Future.from_async(async () => {
+                await pool.call('echo', 1);
+                throw own;
+            }),
+            nested: () => Cfut.Future.from_value(1).chain(() => Promise.reject(own)),
+        };
+        for (const [form, failure] of Object.entries(failures)) {
+            check(await thrownBy(() => Cfut.Future.from_value(1).chain(failure)) === own, `chain, ${form}`);
+            check(await thrownBy(() => Cfut.Future.from_error(new Error('x')).recover(failure)) === own,
+                `recover, ${form}`);
+            check(await thrownBy(() => Cfut.Future.from_value(1).always(failure)) === own, `always, ${form}`);
+        }
+        const nothing = await thrownBy(() => Cfut.Future.from_value(1).chain(() => Promise.reject()));
+        check(nothing instanceof GLib.Error, `${nothing}`);
+
+        const promise = new Cfut.Promise();
+        const cancelled = Cfut.Future.from_value(1).chain(() => promise.get_future());
+        await Cfut.Future.from_value(1).chain(() => {});
+        cancelled.cancel();
+        promise.reject(own);
+        check(isCancelled(await thrownBy(() => cancelled)), 'what was cancelled is cancelled');
+    },
+
+    async 'a cancelled future is thrown as often as it is awaited'() {
+        const future = pool.call('spin');
+        future.cancel();
+        for (let i = 0; i < 2; i++) {
+            const error = await thrownBy(() => future);
+            check(error instanceof Gio.IOErrorEnum && isCancelled(error), `${i}: ${error}`);
+        }
+    },
+
+    async 'a future whose promise is collected fails'() {
+        let promise = new Cfut.Promise();
+        const future = promise.get_future();
+        promise = null;
+        System.gc();
+        const error = await thrownBy(() => future);
+        check(error.matches(Cfut.FutureError, Cfut.FutureError.ABANDONED), `${error}`);
+
+        const failed = new Promise(resolve => new Cfut.Promise().get_future().catch(resolve));
+        System.gc();
+        check((await failed).matches(Cfut.FutureError, Cfut.FutureError.ABANDONED), 'also without another reference');
+    },
+
     async 'a group is iterated as its futures settle'() {
         const group = new Cfut.Group();
         const promises = [1, 2, 3].map(() => new Cfut.Promise());
@@ -164,6 +215,21 @@ const tests = {
         check(await group.wait_async(Cfut.ReturnWhen.ALL_COMPLETED, -1, null), 'wait_async');
         for await (const future of group)
             check(await future === 1, 'the other');
+    },
+
+    async 'what a loop over a group throws leaves the rest'() {
+        const group = new Cfut.Group();
+        for (const n of [1, 2, 3])
+            pool.call({group}, 'echo', [n]);
+        const own = new Error('in the loop');
+        check(await thrownBy(async () => {
+            for await (const future of group)
+                throw new Error(own.message, {cause: await future});
+        }).then(error => error.message) === own.message, 'it is thrown');
+        let nRest = 0;
+        for await (const future of group)
+            nRest += future.is_settled();
+        check(nRest === 2, `${nRest} others`);
     },
 
     async 'to await the next of a group is refused'() {
@@ -224,6 +290,29 @@ const tests = {
         check((await thrownBy(() => pool.call('fail-with-text'))).message.includes('text'), 'what is no error');
         const unknown = await thrownBy(() => pool.call('nobody'));
         check(unknown.matches(Cfut.FutureError, Cfut.FutureError.UNKNOWN_FUNCTION), `${unknown}`);
+    },
+
+    async 'whatever a worker gives or throws is an outcome'() {
+        check(await pool.call('nothing') === null, 'nothing');
+        for (const [name, words] of Object.entries({
+            object: 'GListStore', function: 'no form', symbol: 'no form', huge: 'range', zero: 'zero character',
+            rejects: 'rejected', 'rejects-with-nothing': 'undefined', 'throws-nothing': 'undefined',
+            'bad-promise': 'in then', 'set-and-throw': 'after it', recursive: 'recursion',
+        })) {
+            const error = await thrownBy(() => pool.call(name));
+            check(error.message?.includes(words), `${name}: ${error}`);
+        }
+        check(await thrownBy(() => pool.call('rejects')) instanceof RangeError, 'as what it was');
+        check(await pool.call('echo', 1) === 1, 'and the workers go on');
+    },
+
+    async 'a function that never ends is stopped'() {
+        const late = await thrownBy(() => pool.call({run_deadline_usec: 10000}, 'never', []));
+        check(late.matches(Cfut.FutureError, Cfut.FutureError.DEADLINE), `${late}`);
+        const future = pool.call('never');
+        future.connect('notify::message', () => future.cancel());
+        check(isCancelled(await thrownBy(() => future)), 'when it is cancelled');
+        check(await pool.call('echo', 1) === 1, 'and another worker takes its place');
     },
 
     async 'a worker that dies fails the call it ran'() {
@@ -297,6 +386,11 @@ const tests = {
         await pool.run(null, command, ['printf', 'one\ntwo\n']);
         checkEqual(lines, [[Cfut.CommandStream.STDOUT, 'one'], [Cfut.CommandStream.STDOUT, 'two']], 'lines');
 
+        for (const args of [['ls'], [[]], [['']], [[5]], [null, null, []], [{}, {}, 'ls']]) {
+            const refused = await thrownBy(() => pool.run(...args));
+            check(refused instanceof TypeError && refused.message.includes('array of strings'), `${args}: ${refused}`);
+        }
+
         const sleeper = pool.run(['sleep', '60']);
         sleeper.cancel();
         check(isCancelled(await thrownBy(() => sleeper)), 'cancelled');
@@ -360,6 +454,18 @@ const tests = {
             command.set_line_func(() => {
                 throw new Error('in line');
             });
+            const group = new Cfut.Group();
+            for (const signal of ['items-changed', 'future-done', 'all-done']) {
+                group.connect(signal, () => {
+                    throw new Error('in ' + signal);
+                });
+            }
+            group.add(future);
+            const dict = new Cfut.SharedDict();
+            dict.connect('changed', () => {
+                throw new Error('in changed');
+            });
+            dict.set('key', 1);
             promise.resolve(1);
             new Cfut.ProcessExecutor().run(null, command, ['echo', 'hi']).then(result => {
                 print('command', result.exit_status);
@@ -368,8 +474,61 @@ const tests = {
             loop.run();
         `);
         check(status === 0 && output === 'next callback\ncommand 0\n', `${status} ${output}`);
-        for (const where of ['done', 'notify', 'callback', 'line'])
+        const places = ['done', 'notify', 'callback', 'line', 'items-changed', 'future-done', 'all-done', 'changed'];
+        for (const where of places)
             check(log.includes(`in ${where}`), `no word of ${where}: ${log}`);
+    },
+
+    'the loser of a race may be dropped, and fail'() {
+        const [status, output, log] = runProgram(`
+            import Cfut from 'gi://Cfut?version=1';
+            import System from 'system';
+            let winner = new Cfut.Promise(), loser = new Cfut.Promise(), dropped = new Cfut.Promise();
+            const race = Promise.race([winner, loser, dropped].map(promise => promise.get_future()));
+            winner.resolve(1);
+            print(await race);
+            loser.reject(new Error('late'));
+            winner = loser = dropped = null;
+            System.gc();
+            await Cfut.Future.from_value(1).chain(() => {});
+            System.gc();
+            await Cfut.Future.from_value(1).chain(() => {});
+        `);
+        check(status === 0 && output === '1\n' && log === '', `${status} ${output} ${log}`);
+    },
+
+    'a failure that nobody has seen is reported'() {
+        const [status, , log] = runProgram(`
+            import Cfut from 'gi://Cfut?version=1';
+            import System from 'system';
+            (() => new Cfut.Promise().reject(new Error('unseen')))();
+            (async () => await Cfut.Future.from_error(new Error('unhandled')))();
+            await Cfut.Future.from_value(1).chain(() => {});
+            System.gc();
+            await Cfut.Future.from_value(1).chain(() => {});
+        `);
+        check(status === 0 && log.includes('unseen') && log.includes('Unhandled promise rejection'),
+            `${status} ${log}`);
+    },
+
+    'without a main loop results are waited for'() {
+        const [status, output, log] = runProgram(`
+            import Cfut from 'gi://Cfut?version=1';
+            import System from 'system';
+            const pool = new Cfut.ProcessExecutor({worker_argv: ['${GJS}', '-m', '${WORKER}'], max_workers: 1});
+            print(pool.call('multiply', 6, 7).result(-1));
+            print(pool.call('echo', ['a', 'b']).result(-1).deepUnpack());
+            const group = new Cfut.Group();
+            pool.call({group}, 'echo', [5]);
+            print(group.next(-1, null).result(0), group.next(-1, null));
+            try {
+                pool.call('fail', 'far').result(-1);
+            } catch (error) {
+                print(error);
+            }
+            System.exit(0);
+        `);
+        check(status === 0 && output === '42\na,b\n5 null\nRangeError: far\n', `${status} ${output} ${log}`);
     },
 
     'a program is its own worker'() {

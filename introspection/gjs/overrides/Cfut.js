@@ -23,6 +23,8 @@ const System = imports.system;
 
 // Where a future keeps what was thrown for it, with its stack. Elsewhere only the message is known.
 const THROWN = Symbol('thrown');
+// Those that were chained and settle like this future: what was thrown for it was thrown for them.
+const FOLLOWERS = Symbol('followers');
 
 // Numbers of one size in a row, which need no variant of their own each.
 const TYPED_ARRAYS = new Map([
@@ -153,7 +155,7 @@ function packArguments(args) {
     if (args === null || args === undefined || args instanceof GLib.Variant)
         return args ?? null;
     if (!Array.isArray(args))
-        throw new TypeError('The arguments of a call are an array or a GLib.Variant');
+        throw new TypeError('The arguments of a call with a request are an array or a GLib.Variant');
     return own(GLib.Variant.new_tuple(args.map(pack)));
 }
 
@@ -205,6 +207,25 @@ function toObject(type, value) {
 
 // --- futures ---
 
+// Called no later than the future is delivered.
+function setThrown(future, error) {
+    future[THROWN] = error;
+    future[FOLLOWERS]?.splice(0).forEach(follower => setThrown(follower, error));
+}
+
+function follow(future, followed) {
+    if (THROWN in followed)
+        setThrown(future, followed[THROWN]);
+    else if (!followed.is_settled())
+        (followed[FOLLOWERS] ??= []).push(future);
+    return followed;
+}
+
+// A future that was cancelled while it followed another one has not failed with what that was.
+function failureOf(future, error) {
+    return future.get_state() === Cfut.State.REJECTED ? future[THROWN] ?? error : error;
+}
+
 function promiseOf(future) {
     return new Promise((resolve, reject) => {
         future.wait_async(-1, null, (_future, result) => {
@@ -212,7 +233,7 @@ function promiseOf(future) {
                 future.wait_finish(result);
                 resolve(unpack(future.result(0)));
             } catch (error) {
-                reject(future[THROWN] ?? error);
+                reject(failureOf(future, error));
             }
         });
     });
@@ -233,9 +254,9 @@ function overrideChain(name) {
     Cfut.Future.prototype[name] = function (func) {
         const future = original.call(this, settled => {
             try {
-                return futureOf(func(settled));
+                return follow(future, futureOf(func(settled)));
             } catch (error) {
-                future[THROWN] = error;
+                setThrown(future, error);
                 throw error;
             }
         });
@@ -301,7 +322,7 @@ function overrideSetters() {
     Cfut.Promise.prototype.reject = function (error) {
         const isFirst = reject.call(this, toGError(error));
         if (isFirst)
-            this.get_future()[THROWN] = error;
+            setThrown(this.get_future(), error);
         return isFirst;
     };
 }
@@ -398,6 +419,8 @@ function overrideProcessExecutor() {
     prototype.run = function (request, command, argv, stdin) {
         if (Array.isArray(request))
             [request, command, argv, stdin] = [null, null, request, command];
+        if (!Array.isArray(argv) || !argv[0] || typeof argv[0] !== 'string')
+            throw new TypeError('A command is an array of strings, whose first is the program');
         return run.call(this, toObject(Cfut.Request, request), toObject(Cfut.Command, command), argv,
             toBytes(stdin));
     };
