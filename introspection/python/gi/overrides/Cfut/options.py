@@ -14,7 +14,7 @@ from .executor import ExecutorFace
 from .limits import check_when_full
 from .standard import FINISHED, PENDING, RUNNING
 from .task import clamp_priority
-from .timer import timer
+from .timer import check_seconds, timer
 
 
 def _end_in_queue(future):
@@ -59,8 +59,8 @@ class Options(ExecutorFace):
         self._executor = executor
         self._name = name
         self._priority = clamp_priority(priority)
-        self._timeout = timeout
-        self._queue_timeout = queue_timeout
+        self._timeout = check_seconds(timeout)
+        self._queue_timeout = check_seconds(queue_timeout)
         self._group = group
         self._when_full = when_full if when_full is None else check_when_full(when_full)
 

@@ -39,6 +39,7 @@ from .future import NativeFuture, NativeType, OwnFuture, lock
 from .limits import LimitedFace, check_when_full
 from .standard import FINISHED, LOGGER, PENDING, TimeoutError
 from .task import clamp_priority
+from .timer import check_seconds
 from .waits import wait_in_c
 
 NativeProcessExecutor = Cfut.ProcessExecutor
@@ -467,6 +468,7 @@ class ProcessPoolExecutor(_Face, LimitedFace, NativeProcessExecutor, StandardPro
         group: a `Cfut.Group` that the futures join.
         when_full: what `submit` does where as many calls wait as may, if not what the executor says.
         """
+        timeout, queue_timeout = check_seconds(timeout), check_seconds(queue_timeout)
         return _Options(self, name, priority, timeout, queue_timeout, group, when_full)
 
     def _submit(self, options, fn, args, kwargs):

@@ -13,6 +13,20 @@ import time
 
 from .standard import LOGGER
 
+# More is as good as no deadline, and could not be slept for: it is the half of what a lock takes.
+LONGEST_SECONDS = threading.TIMEOUT_MAX / 2
+
+
+def check_seconds(seconds):
+    """A deadline in seconds, as it can be counted with; None: there is none, as where it is endless."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError('a deadline is a number of seconds or None, not %r' % (seconds,))
+    if seconds != seconds:
+        raise ValueError('a deadline is a number of seconds, not %r' % (seconds,))
+    return max(0, seconds) if seconds < LONGEST_SECONDS else None
+
 
 class Timer:
     """A thread, and what it is to call when."""
