@@ -117,6 +117,25 @@ def _write_file(views):
     return Gio.UnixFDList.new_from_array([fd])
 
 
+def write_large(pieces):
+    """What is large goes into a file in memory: its owner, and the path by which other processes find it.
+
+    The file is there for as long as the owner, a Gio.UnixFDList, is. (None, None): it is not large,
+    or cannot be had.
+    """
+    views = [_view(piece) for piece in pieces]
+    fds = _write_file(views) if sum([view.nbytes for view in views]) >= FILE_SIZE else None
+    if fds is None:
+        return None, None
+    return fds, '/proc/%d/fd/%d' % (os.getpid(), fds.peek_fds()[0])
+
+
+def read_large(path):
+    """The thing that was written into such a file."""
+    with _Source(io.FileIO(path)) as file:
+        return pickle.load(file)
+
+
 def _find_madvise():
     try:
         import ctypes

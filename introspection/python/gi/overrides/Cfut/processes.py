@@ -399,6 +399,7 @@ class ProcessPoolExecutor(_Face, LimitedFace, NativeProcessExecutor, StandardPro
         if max_tasks_per_child is not None:
             self.set_max_calls_per_worker(max_tasks_per_child)
         self._initializer = None if initializer is None else (initializer, initargs)
+        self._initializer_file = None
         self._is_prepared = False
         self._is_shut_down = False
         self._is_limited = False
@@ -420,7 +421,11 @@ class ProcessPoolExecutor(_Face, LimitedFace, NativeProcessExecutor, StandardPro
                                    "below \"if __name__ == '__main__':\"")
             initializer = None
             if self._initializer is not None:
-                initializer = b''.join(map(pickles._view, pickles.dump(self._initializer)))
+                pieces = pickles.dump(self._initializer)
+                # What workers are told has a limit; a file in memory of this process has none.
+                self._initializer_file, initializer = pickles.write_large(pieces)
+                if initializer is None:
+                    initializer = b''.join(map(pickles._view, pieces))
             preparation = spawn.get_preparation_data('CfutProcess')
             preparation['authkey'] = bytes(preparation['authkey'])
             setup, _ = pickles.pack(pickles.dump((preparation, initializer)), False)

@@ -161,7 +161,8 @@ def _prepare(setup):
     try:
         spawn.prepare(preparation)
         if initializer is not None:
-            initializer = pickle.loads(initializer)
+            initializer = pickles.read_large(initializer) if isinstance(initializer, str) \
+                else pickle.loads(initializer)
     finally:
         _is_preparing = False
         del process.current_process()._inheriting
