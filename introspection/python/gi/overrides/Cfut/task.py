@@ -160,7 +160,7 @@ class PoolFuture(OwnFuture):
 
     def set_progress(self, done, total):
         """For the running function: how much is done, of how much in all."""
-        self._progress = (done, total)
+        self._progress = (0 + done, 0 + total)  # what is no number raises here
         if self._is_object:
             Cfut.Promise(future=self).set_progress(done, total)
 
