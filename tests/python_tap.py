@@ -15,6 +15,15 @@ class Skip(Exception):
     """A test cannot be run here."""
 
 
+def raises(kind, function, *args, **kwargs):
+    """The exception of that kind that the call raises; without one the test fails."""
+    try:
+        function(*args, **kwargs)
+    except kind as exception:
+        return exception
+    raise AssertionError('no %s was raised' % kind.__name__)
+
+
 def quiet_log(name='concurrent.futures'):
     """What is logged there goes to the list that is returned, and nowhere else."""
     import logging

@@ -16,15 +16,7 @@ gi.require_version('Cfut', '1')
 from gi.repository import Cfut, GLib, GObject
 
 import python_tap
-from python_tap import PATIENCE_SECONDS, Gate
-
-
-def raises(kind, function, *args, **kwargs):
-    try:
-        function(*args, **kwargs)
-    except kind as exception:
-        return exception
-    raise AssertionError('no %s was raised' % kind.__name__)
+from python_tap import PATIENCE_SECONDS, Gate, raises
 
 
 class Thing:

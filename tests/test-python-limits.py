@@ -20,19 +20,11 @@ gi.require_version('Cfut', '1')
 from gi.repository import Cfut, GLib
 
 import python_tap
-from python_tap import PATIENCE_SECONDS, Gate
+from python_tap import PATIENCE_SECONDS, Gate, raises
 
 SHORT_SECONDS = 0.02
 BLOCK = Cfut.WhenFull.BLOCK
 REJECT = Cfut.WhenFull.REJECT
-
-
-def raises(kind, function, *args, **kwargs):
-    try:
-        function(*args, **kwargs)
-    except kind as exception:
-        return exception
-    raise AssertionError('no %s was raised' % kind.__name__)
 
 
 def until(condition):

@@ -18,17 +18,9 @@ gi.require_version('Cfut', '1')
 from gi.repository import Cfut, Gio, GLib, GObject
 
 import python_tap
-from python_tap import PATIENCE_SECONDS, Gate
+from python_tap import PATIENCE_SECONDS, Gate, raises
 
 SHORT_SECONDS = 0.02
-
-
-def raises(kind, function, *args, **kwargs):
-    try:
-        function(*args, **kwargs)
-    except kind as exception:
-        return exception
-    raise AssertionError('no %s was raised' % kind.__name__)
 
 
 def iterate_until(condition):
