@@ -228,6 +228,25 @@ def test_too_many_are_refused():
         assert [future.result() for future in futures[1:]] == [1, 2, 3, 4]
 
 
+def test_what_is_seen_to_run_has_left_its_room():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for look in lambda pool, future: pool.n_running, lambda pool, future: future.running():
+            for _ in range(200):
+                gate = Gate()
+                with Cfut.ThreadPoolExecutor(1, max_pending=1) as executor:
+                    try:
+                        future = executor.submit(gate.wait)
+                        while not look(executor, future):
+                            pass
+                        executor.submit(gate.wait)
+                    finally:
+                        gate.open(2)
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_what_is_refused_joins_no_group():
     gate = Gate()
     group = Cfut.Group()

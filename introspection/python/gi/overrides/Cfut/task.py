@@ -66,11 +66,12 @@ class PoolFuture(OwnFuture):
 
         None: there was nothing to run, for an entry of several.
         """
+        if self._room is not None:
+            # Who sees that it runs finds its room free.
+            self._crew.leave_room(self)
         if not self._move(PENDING, RUNNING):
             return False if self._entry is None else None
         tally.n_begun += 1
-        if self._room is not None:
-            self._crew.leave_room(self)
         if self._is_object:
             self._tell_object()
         if self._run_seconds is not None:

@@ -178,8 +178,9 @@ class Crew:
         return True
 
     def leave_room(self, future):
-        """It waits no more."""
-        room, future._room = future._room, None
+        """It waits no more. Who starts it and who cancels it may both say so."""
+        with lock:
+            room, future._room = future._room, None
         if room is not None:
             room.leave()
 
