@@ -57,7 +57,7 @@ typedef struct {
   int stdio_fds[3];                  /* with CFUT_STDIO_FD; taken over */
   const CfutChildFd *fds;            /* the fd in each is taken over, also on failure */
   guint n_fds;
-  gboolean quick;                    /* not through GSubprocessLauncher, where nothing else in here
+  gboolean quick;                    /* not through GSubprocessLauncher, where nothing in here
                                       * needs it: half the cost, see cfut-child-start.c */
   CfutChildLimits limits;
   gint64 grace_usec;                 /* between SIGTERM and SIGKILL */

@@ -2,14 +2,18 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* Starting a child process: through GSubprocessLauncher, or quickly.
+/* Starting a child process: quickly, or through GSubprocessLauncher.
  *
- * A process group has to be made by the child itself, between fork and exec. GSubprocessLauncher
- * offers a function for that, and forks then: the copy of this process's page tables, and the page
- * faults after it in both, cost as much again as the start itself, and more the larger the program
- * is. posix_spawn makes the group without a copy. For 1,000 runs of /bin/true, two at a time, with
- * both pipes read: xargs 870 us each, GSubprocessLauncher with a group 1,020 to 1,550, without one
- * (it then uses posix_spawn itself) 670 to 790, posix_spawn with a group 460 to 560.
+ * A process group has to be made by the child itself, between fork and exec, and so have the limits
+ * of its resources. GSubprocessLauncher offers a function for that, and forks then: the copy of this
+ * process's page tables, and the page faults after it in both, cost more than the start itself, the
+ * more the larger the program is. posix_spawn makes the group without a copy, but cannot set limits.
+ * For 1,000 runs of /bin/true, two at a time, with both pipes read: xargs 870 us each,
+ * GSubprocessLauncher with a group 1,020 to 1,550, without one (it then uses posix_spawn itself) 670
+ * to 790, posix_spawn with a group 460 to 560. The first result of a new worker process came 9.4 to
+ * 10.5 ms after it was asked for with GSubprocessLauncher, 6.8 to 8.4 with posix_spawn, where fork
+ * and exec of the program alone took 5.7 to 6.9. So the launcher starts what has limits, and what
+ * posix_spawn leaves to a shell.
  *
  * Threads: the I/O thread; cfut_child_make_argv any.
  * Locks: none.
@@ -33,6 +37,9 @@
 #include <unistd.h>
 
 #include "process/cfut-child-start-private.h"
+
+/* How many descriptors the child can be given quickly. */
+#define MAX_QUICK_FDS 8
 
 /* Where all descriptors from one on can be closed, and the directory changed. */
 #if defined(__GLIBC__) && __GLIBC_PREREQ (2, 34)
@@ -308,9 +315,63 @@ quick_add_stdio (posix_spawn_file_actions_t *actions,
       posix_spawn_file_actions_adddup2 (actions, stdio[i], i);
     else if (spec->stdio[i] == CFUT_STDIO_NULL)
       posix_spawn_file_actions_addopen (actions, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
-  posix_spawn_file_actions_addclosefrom_np (actions, 3);
   if (spec->cwd != NULL)
     posix_spawn_file_actions_addchdir_np (actions, spec->cwd);
+}
+
+static int
+above_targets (const CfutChildSpec *spec)
+{
+  int above = STDERR_FILENO + 1;
+
+  for (guint i = 0; i < spec->n_fds; i++)
+    above = MAX (above, spec->fds[i].target + 1);
+
+  return above;
+}
+
+/* Copies of what the child is given, where none lies at another's target. The errno; @copies holds
+ * -1 for what there is none of. */
+static int
+copy_fds (const CfutChildSpec *spec,
+          int                 *copies)
+{
+  int above = above_targets (spec);
+
+  for (guint i = 0; i < spec->n_fds; i++)
+    copies[i] = -1;
+  for (guint i = 0; i < spec->n_fds; i++)
+    {
+      copies[i] = fcntl (spec->fds[i].fd, F_DUPFD_CLOEXEC, above);
+      if (copies[i] < 0)
+        return errno;
+    }
+
+  return 0;
+}
+
+static void
+close_copies (const CfutChildSpec *spec,
+              const int           *copies)
+{
+  for (guint i = 0; i < spec->n_fds; i++)
+    if (copies[i] >= 0)
+      close (copies[i]);
+}
+
+/* To the targets, and nothing else from 3 on. */
+static void
+quick_add_fds (posix_spawn_file_actions_t *actions,
+               const CfutChildSpec        *spec,
+               const int                  *copies)
+{
+  int above = above_targets (spec);
+
+  for (int fd = STDERR_FILENO + 1; fd < above; fd++)
+    posix_spawn_file_actions_addclose (actions, fd);
+  for (guint i = 0; i < spec->n_fds; i++)
+    posix_spawn_file_actions_adddup2 (actions, copies[i], spec->fds[i].target);
+  posix_spawn_file_actions_addclosefrom_np (actions, above);
 }
 
 /* The errno. */
@@ -325,11 +386,20 @@ start_quickly (const CfutChildSpec  *spec,
   posix_spawnattr_t attributes;
   sigset_t signals;
   pid_t started;
+  int copies[MAX_QUICK_FDS];
   int code;
+
+  code = copy_fds (spec, copies);
+  if (code != 0)
+    {
+      close_copies (spec, copies);
+      return code;
+    }
 
   posix_spawn_file_actions_init (&actions);
   posix_spawnattr_init (&attributes);
   quick_add_stdio (&actions, spec, stdio);
+  quick_add_fds (&actions, spec, copies);
 
   /* The same that GLib sets, and SIGPIPE. */
   sigemptyset (&signals);
@@ -350,6 +420,7 @@ start_quickly (const CfutChildSpec  *spec,
 
   posix_spawnattr_destroy (&attributes);
   posix_spawn_file_actions_destroy (&actions);
+  close_copies (spec, copies);
   return code;
 }
 #endif
@@ -380,7 +451,7 @@ cfut_child_start (const CfutChildSpec  *spec,
   setup_add_limits (&setup, &spec->limits);
 
 #ifdef HAVE_QUICK_START
-  if (spec->quick && spec->n_fds == 0 && setup.n_limits == 0)
+  if (spec->quick && spec->n_fds <= MAX_QUICK_FDS && setup.n_limits == 0)
     {
       int code = start_quickly (spec, argv, envp, stdio, pid);
 

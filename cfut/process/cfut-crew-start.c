@@ -144,6 +144,7 @@ worker_spawn_child (CfutCrewWorker  *self,
     }
   else
     fds[spec.n_fds++] = (CfutChildFd) { sockets->calls[1], CALLS_FD };
+  spec.quick = TRUE;
   spec.limits = options->limits;
   spec.grace_usec = options->stop_grace_usec;
   spec.exited = cfut_crew_worker_exited;
