@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: the cfut authors
  */
 
-/* A worker that dies while its listener holds what its runner has queued, and has not written it: what
- * was finished is told, and what was started is not started again. This program is the worker, too. */
+/* A worker that dies while what its runner has queued is not written, by the listener that holds it or by
+ * the runner itself: what was finished is told, and what was started is not started again. This program
+ * is the worker, too. */
 
 #include "test-process-util.h"
 
@@ -16,6 +17,8 @@
 #include <unistd.h>
 
 #define HOLD_USEC (5 * G_USEC_PER_SEC)
+#define N_ROUNDS 10
+#define N_UNKNOWN 200
 
 /* --- the worker --- */
 
@@ -113,6 +116,24 @@ do_die (CfutTask *task, GVariant *args, gpointer data, GError **error)
   return TRUE;
 }
 
+/* Where it is about to write. */
+static void
+die_at_writing (CfutPoint point,
+                gpointer  what)
+{
+  if (point == CFUT_POINT_WRITES && g_thread_self () == runner)
+    raise (SIGKILL);
+}
+
+/* The next time that the runner is to write it dies. */
+static gboolean
+do_arm (CfutTask *task, GVariant *args, gpointer data, GError **error)
+{
+  runner = g_thread_self ();
+  atomic_store (&cfut_point_func, die_at_writing);
+  return TRUE;
+}
+
 static gboolean
 do_nothing (CfutTask *task, GVariant *args, gpointer data, GError **error)
 {
@@ -127,6 +148,7 @@ live_as_worker (void)
 
   cfut_worker_register (worker, "hold", do_hold, NULL, NULL);
   cfut_worker_register (worker, "die", do_die, NULL, NULL);
+  cfut_worker_register (worker, "arm", do_arm, NULL, NULL);
   cfut_worker_register (worker, "nothing", do_nothing, NULL, NULL);
   return cfut_worker_run (worker, &error);
 }
@@ -182,6 +204,39 @@ test_dies_while_the_listener_writes (gconstpointer data)
   test_fifo_clear (&fifo);
 }
 
+/* A call is finished, and behind it come more that fail without being entered than the journal has room
+ * for, and then a death: the first resolves, the others fail for what they are, on another worker. */
+static void
+test_dies_behind_what_was_not_entered (void)
+{
+  CfutExecutor *executor = cfut_process_executor_new_self (1);
+  g_autofree char *nowhere = g_strnfill (250, 'x');
+
+  for (guint round = 0; round < N_ROUNDS; round++)
+    {
+      g_autoptr (GPtrArray) unknown = g_ptr_array_new_with_free_func (g_object_unref);
+      g_autoptr (CfutFuture) armed = NULL;
+      g_autoptr (CfutFuture) after = NULL;
+
+      test_process_warm_up (executor);
+      /* All at once, so that all are at hand when the first is entered. */
+      cfut_executor_pause (executor);
+      armed = cfut_executor_call (executor, NULL, "arm", NULL);
+      for (guint i = 0; i < N_UNKNOWN; i++)
+        g_ptr_array_add (unknown, cfut_executor_call (executor, NULL, nowhere, NULL));
+      cfut_executor_resume (executor);
+
+      test_assert_settles (armed, CFUT_STATE_RESOLVED);
+      for (guint i = 0; i < N_UNKNOWN; i++)
+        test_assert_fails (unknown->pdata[i], CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR,
+                           CFUT_FUTURE_ERROR_UNKNOWN_FUNCTION);
+      after = cfut_executor_call (executor, NULL, "nothing", NULL);
+      test_assert_settles (after, CFUT_STATE_RESOLVED);
+    }
+
+  test_process_executor_end (executor);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -200,6 +255,9 @@ main (int    argc,
 
       g_test_add_data_func (path, &rows[i], test_dies_while_the_listener_writes);
     }
+
+  g_test_add_func ("/cfut/interleave-worker/dies-behind-what-was-not-entered",
+                   test_dies_behind_what_was_not_entered);
 
   status = g_test_run ();
   test_process_clear ();

@@ -79,6 +79,9 @@ void            cfut_worker_link_end     (CfutWorkerLink         *self,
  * entered. */
 void            cfut_worker_link_tell    (CfutWorkerLink         *self,
                                           CfutWorkerCall         *call);
+/* For what is queued without a call being entered, which may be often: the journal is to keep what
+ * there is. */
+void            cfut_worker_link_make_room (CfutWorkerLink       *self);
 /* Before what is next received, or with the next flush. FALSE: it is no such frame, and nothing was
  * queued. */
 gboolean        cfut_worker_link_queue   (CfutWorkerLink         *self,

@@ -31,6 +31,8 @@
  * 4. The listener never waits for the runner without a limit.
  * 5. Before a function is entered, STARTED is sent or the journal says so, and all that was queued is
  *    sent or in the journal. The listener, which may be at sending it, is waited for.
+ * 6. The journal has room for all that one call may queue, its texts being cut, beside WAIT_BYTES.
+ *    Calls that fail without being entered make room before.
  * Not here: the listener (cfut-worker-listen.c), functions and results (cfut-worker.c), how frames look
  *   (cfut-wire.c). */
 
@@ -434,6 +436,13 @@ cfut_worker_link_end (CfutWorkerLink *self,
 
   if (G_UNLIKELY (atomic_load (&self->dirty) != 0))
     cfut_worker_link_queue_progress (self, call);
+}
+
+void
+cfut_worker_link_make_room (CfutWorkerLink *self)
+{
+  if (self->journal != NULL && cfut_channel_get_n_queued (self->calls) > WAIT_BYTES)
+    cfut_worker_link_flush (self);
 }
 
 gboolean

@@ -148,6 +148,7 @@ worker_queue_error (CfutWorker   *self,
     .cancelled = cancelled,
   };
 
+  cfut_worker_link_make_room (self->link);
   /* It fails only where nobody is left to hear it, which the next call to receive finds out. */
   cfut_worker_link_queue (self->link, &frame, NULL, NULL);
 }
