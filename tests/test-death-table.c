@@ -33,6 +33,7 @@ typedef enum {
   CANCELLED,   /* it was to stop anyway */
   RESOLVES,    /* its result was there */
   NOTED,       /* the same, in the journal, where no descriptor is */
+  LARGE,       /* the same, with large bytes, which outlive the worker */
   BREAKS       /* the executor: no worker can be started */
 } Fate;
 
@@ -60,7 +61,11 @@ static const WorkerRow worker_rows[] = {
   { "dict-asked", DEATH_DICT_ASKED,             { DIES,      DIES,      DIES,      DIES } },
   { "in-result", DEATH_IN_RESULT,               { DIES,      DIES,      DIES,      DIES } },
   { "result-written", DEATH_RESULT_WRITTEN,     { RESOLVES,  RESOLVES,  RESOLVES,  RESOLVES } },
+  { "in-payload", DEATH_IN_PAYLOAD,             { DIES,      DIES,      DIES,      DIES } },
+  { "payload-written", DEATH_PAYLOAD_WRITTEN,   { LARGE,     LARGE,     LARGE,     LARGE } },
+  { "release-read", DEATH_RELEASE_READ,         { LARGE,     LARGE,     LARGE,     LARGE } },
   { "stop-read", DEATH_STOP_READ,               { RESOLVES,  RESOLVES,  RESOLVES,  RESOLVES } },
+  { "retired", DEATH_RETIRED,                   { RESOLVES,  RESOLVES,  RESOLVES,  RESOLVES } },
 };
 
 /* --- the table of applications that die --- */
@@ -84,12 +89,16 @@ static const ApplicationRow application_rows[] = {
   { "call-runs", DEATH_CALL_RUNS, "()", 0, FALSE, FALSE },
   { "in-call-with-descriptor", DEATH_IN_CALL_BEHIND, "()", 1, TRUE, FALSE },
   { "call-with-descriptor-in-flight", DEATH_CALL_BEHIND, "()", 0, TRUE, FALSE },
+  { "in-call-with-payload", DEATH_IN_PAYLOAD_BEHIND, "()", 1, TRUE, FALSE },
+  { "call-with-payload-in-flight", DEATH_PAYLOAD_BEHIND, "()", 0, TRUE, FALSE },
   { "in-cancel", DEATH_IN_CANCEL, "()", 1, FALSE, FALSE },
   { "ping-sent", DEATH_PING_SENT, "()", 0, FALSE, FALSE },
   { "take-back-sent", DEATH_TAKE_BACK_SENT, "()", 0, FALSE, FALSE },
   { "dict-unanswered", DEATH_DICT_UNANSWERED, "", 0, FALSE, FALSE },
   { "in-dict-reply", DEATH_IN_DICT_REPLY, "", 1, FALSE, FALSE },
   { "result-unread", DEATH_RESULT_UNREAD, ".", ANY, FALSE, FALSE },
+  { "payload-unread", DEATH_PAYLOAD_UNREAD, ".", ANY, TRUE, FALSE },
+  { "in-release", DEATH_IN_RELEASE, ".", 1, TRUE, FALSE },
   { "stop-sent", DEATH_STOP_SENT, "", 0, FALSE, TRUE },
 };
 
@@ -121,6 +130,18 @@ do_log (CfutTask *task, GVariant *args, gpointer worker, GError **error)
 
   g_variant_get (args, "(&sh)", &log, NULL);
   death_log (log, ".");
+  return TRUE;
+}
+
+static gboolean
+do_large (CfutTask *task, GVariant *args, gpointer worker, GError **error)
+{
+  g_autoptr (GVariant) large = death_large_new ();
+  const char *log;
+
+  g_variant_get (args, "(&sh)", &log, NULL);
+  death_log (log, ".");
+  cfut_task_set_result_variant (task, large);
   return TRUE;
 }
 
@@ -167,6 +188,7 @@ live_as_worker (void)
 
   cfut_worker_register (worker, "work", do_work, worker, NULL);
   cfut_worker_register (worker, "log", do_log, worker, NULL);
+  cfut_worker_register (worker, "large", do_large, worker, NULL);
   cfut_worker_register (worker, "until-stopped", do_until_stopped, worker, NULL);
   cfut_worker_register (worker, "count", do_count, worker, NULL);
   cfut_worker_register (worker, "warm", do_nothing, worker, NULL);
@@ -254,6 +276,8 @@ scene_init (Scene           *self,
   processes = CFUT_PROCESS_EXECUTOR (self->executor);
   self->dict = cfut_shared_dict_new ();
   cfut_process_executor_share (processes, "numbers", self->dict);
+  if (row->step == DEATH_RETIRED)
+    cfut_process_executor_set_max_calls_per_worker (processes, 1);
   /* Where somebody hangs, that is how it is found. */
   if (way == DEATH_STOPPED || row->step == DEATH_PING_READ)
     cfut_process_executor_set_heartbeat_usec (processes, 300 * 1000);
@@ -294,9 +318,10 @@ assert_fate (CfutFuture *future,
 {
   static const CfutState states[] = {
     [AGAIN] = CFUT_STATE_RESOLVED, [DIES] = CFUT_STATE_REJECTED, [CANCELLED] = CFUT_STATE_CANCELLED,
-    [RESOLVES] = CFUT_STATE_RESOLVED, [NOTED] = CFUT_STATE_RESOLVED,
+    [RESOLVES] = CFUT_STATE_RESOLVED, [NOTED] = CFUT_STATE_RESOLVED, [LARGE] = CFUT_STATE_RESOLVED,
     [BREAKS] = CFUT_STATE_REJECTED,
   };
+  g_autoptr (GVariant) large = death_large_new ();
 
   if (fate == DIES)
     test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_WORKER_DIED);
@@ -304,7 +329,9 @@ assert_fate (CfutFuture *future,
     test_assert_fails (future, CFUT_STATE_REJECTED, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_BROKEN);
   else
     test_assert_settles (future, states[fate]);
-  if (states[fate] == CFUT_STATE_RESOLVED && fate != NOTED)
+  if (fate == LARGE)
+    g_assert_true (g_variant_equal (cfut_future_result_variant (future, 0, NULL), large));
+  else if (states[fate] == CFUT_STATE_RESOLVED && fate != NOTED)
     g_assert_cmpint (g_unix_fd_list_get_length (cfut_future_get_fds (future)), ==, 1);
 }
 
@@ -335,11 +362,16 @@ scene_see_calls (Scene           *self,
   /* It waits for the end. */
   if (row->step == DEATH_STOP_READ)
     return n_run;
+  if (row->step == DEATH_RELEASE_READ)
+    g_clear_object (&future);
 
   if (behind->len == 0)
     g_ptr_array_add (behind, scene_call (self));
   for (guint i = 0; i < behind->len; i++)
     assert_fate (behind->pdata[i], fate == BREAKS ? BREAKS : RESOLVES);
+  /* It is not the worker's any more. */
+  if (fate == LARGE && future != NULL)
+    assert_fate (future, LARGE);
   return fate == BREAKS ? 0 : n_run + n_behind;
 }
 

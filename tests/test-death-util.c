@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "process/cfut-dict-op-private.h"
+#include "process/cfut-payload-private.h"
 #include "process/cfut-worker-start-private.h"
 
 void
@@ -70,6 +71,65 @@ send_part_with_fd (int                to,
   gsize size = g_bytes_get_size (bytes);
 
   peer_send_with_fd (to, g_bytes_get_data (bytes, NULL), half ? size / 2 : size, fd);
+}
+
+GVariant *
+death_large_new (void)
+{
+  char *bytes = g_strnfill (2 * CFUT_PAYLOAD_THRESHOLD, 'p');
+
+  return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes,
+                                                      2 * CFUT_PAYLOAD_THRESHOLD, TRUE, g_free, bytes));
+}
+
+static gpointer
+ref_nobody (gpointer nobody)
+{
+  return nobody;
+}
+
+static void
+unref_nobody (gpointer nobody)
+{
+}
+
+static void
+tell_nobody (gpointer nobody,
+             guint64  buffer)
+{
+}
+
+/* Large bytes in place of its value. @kept: in memory that is to be used again, which the second gets. */
+static void
+send_part_with_large (int          to,
+                      CfutWireOut *frame,
+                      gboolean     half,
+                      gboolean     kept)
+{
+  static const CfutPayloadOwner nobody = { ref_nobody, unref_nobody, tell_nobody, tell_nobody };
+  /* They end with this process. */
+  CfutPayloads *payloads = cfut_payloads_new (&nobody, NULL);
+  g_autoptr (GVariant) large = death_large_new ();
+  g_autoptr (GError) error = NULL;
+
+  for (int i = 0; i < (kept ? 2 : 1); i++)
+    {
+      CfutPacked packed = { 0 };
+
+      g_assert_true (cfut_payloads_pack (payloads, large, 0, &packed, &error));
+      g_assert_cmpuint (packed.n_fds, ==, 1);
+      if (i == (kept ? 1 : 0))
+        {
+          g_assert_cmpint (packed.payloads[0].kind, ==,
+                           kept ? CFUT_WIRE_PAYLOAD_NEW : CFUT_WIRE_PAYLOAD_ONCE);
+          frame->value = packed.value;
+          frame->payloads = packed.payloads;
+          frame->n_payloads = packed.n_payloads;
+          frame->n_fds = packed.n_fds;
+          send_part_with_fd (to, frame, half, packed.fds[0]);
+        }
+      cfut_packed_clear (&packed);
+    }
 }
 
 /* There is something to read there. */
@@ -181,6 +241,18 @@ dying_answer (const Dying *self,
   g_autoptr (GVariant) handle = g_variant_ref_sink (g_variant_new_handle (0));
   CfutWireOut frame = { .type = CFUT_WIRE_RESULT, .id = id, .value = handle, .n_fds = 1 };
 
+  if (fd >= 0 && (self->step == DEATH_IN_PAYLOAD || self->step == DEATH_PAYLOAD_WRITTEN ||
+                  self->step == DEATH_RELEASE_READ))
+    {
+      Heard heard;
+
+      send_part_with_large (self->start->write_fd, &frame, self->step == DEATH_IN_PAYLOAD,
+                            self->step == DEATH_RELEASE_READ);
+      if (self->step == DEATH_RELEASE_READ)
+        dying_await (self, self->start->read_fd, CFUT_WIRE_RELEASE, &heard);
+      dying_die (self);
+    }
+
   if (fd < 0)
     {
       frame.value = NULL;
@@ -240,7 +312,7 @@ dying_serve (const Dying *self)
   Heard heard;
 
   g_assert_true (peer_hear_from (self->start->read_fd, CFUT_WIRE_APPLICATION, &heard));
-  if (self->step == DEATH_STOP_READ && heard.wire.type == CFUT_WIRE_STOP)
+  if ((self->step == DEATH_STOP_READ || self->step == DEATH_RETIRED) && heard.wire.type == CFUT_WIRE_STOP)
     dying_die (self);
   g_assert_cmpint (heard.wire.type, ==, CFUT_WIRE_CALL);
   dying_at (self, DEATH_CALL_READ);
@@ -350,6 +422,34 @@ leaving_call_behind (Peer       *peer,
 }
 
 static void
+leaving_call_behind_with_large (Peer       *peer,
+                                DeathStep   step,
+                                const char *log)
+{
+  CfutWireOut frame = { .type = CFUT_WIRE_CALL, .id = 2, .name = "log" };
+
+  leaving_call_until_stopped (peer, log);
+  send_part_with_large (peer->call_out, &frame, step == DEATH_IN_PAYLOAD_BEHIND, FALSE);
+}
+
+static void
+leaving_get_large (Peer       *peer,
+                   DeathStep   step,
+                   const char *log)
+{
+  CfutWireOut frame = { .type = CFUT_WIRE_RELEASE, .id = 1 };
+
+  leaving_call (peer, "large", log, FALSE);
+  peer_expect (peer->call_in, CFUT_WIRE_STARTED, 1, NULL);
+  await (peer->call_in);
+  if (step != DEATH_IN_RELEASE)
+    return;
+
+  peer_expect (peer->call_in, CFUT_WIRE_RESULT, 1, NULL);
+  send_part (peer->call_out, &frame, TRUE);
+}
+
+static void
 leaving_tell (Peer         *peer,
               DeathStep     step,
               CfutWireType  type,
@@ -399,6 +499,14 @@ leaving_play (Peer       *peer,
     case DEATH_IN_CALL_BEHIND:
     case DEATH_CALL_BEHIND:
       leaving_call_behind (peer, step, log, fd);
+      break;
+    case DEATH_IN_PAYLOAD_BEHIND:
+    case DEATH_PAYLOAD_BEHIND:
+      leaving_call_behind_with_large (peer, step, log);
+      break;
+    case DEATH_PAYLOAD_UNREAD:
+    case DEATH_IN_RELEASE:
+      leaving_get_large (peer, step, log);
       break;
     case DEATH_IN_CANCEL:
       leaving_tell (peer, step, CFUT_WIRE_CANCEL, log);

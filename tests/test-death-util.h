@@ -36,7 +36,11 @@ typedef enum {
   DEATH_DICT_ASKED,
   DEATH_IN_RESULT,            /* with a descriptor */
   DEATH_RESULT_WRITTEN,
+  DEATH_IN_PAYLOAD,           /* a result with large bytes */
+  DEATH_PAYLOAD_WRITTEN,
+  DEATH_RELEASE_READ,         /* of the memory in which these went */
   DEATH_STOP_READ,
+  DEATH_RETIRED,              /* told to stop, having had all its calls */
   /* of the application */
   DEATH_HELLO_UNREAD,         /* nothing was sent either */
   DEATH_IN_SETUP,
@@ -45,12 +49,16 @@ typedef enum {
   DEATH_CALL_RUNS,
   DEATH_IN_CALL_BEHIND,       /* of one that runs, with a descriptor */
   DEATH_CALL_BEHIND,          /* the same, whole */
+  DEATH_IN_PAYLOAD_BEHIND,    /* of one that runs, with large bytes */
+  DEATH_PAYLOAD_BEHIND,       /* the same, whole */
   DEATH_IN_CANCEL,
   DEATH_PING_SENT,
   DEATH_TAKE_BACK_SENT,
   DEATH_DICT_UNANSWERED,
   DEATH_IN_DICT_REPLY,
   DEATH_RESULT_UNREAD,
+  DEATH_PAYLOAD_UNREAD,       /* a result with large bytes */
+  DEATH_IN_RELEASE,           /* of the memory in which these came */
   DEATH_STOP_SENT
 } DeathStep;
 
@@ -69,5 +77,8 @@ void death_play_application (DeathStep   step,
 
 void death_log              (const char *log,
                              const char *letter);
+
+/* (transfer full): bytes that travel beside their frame. */
+GVariant *death_large_new   (void);
 
 G_END_DECLS
