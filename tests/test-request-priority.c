@@ -154,6 +154,33 @@ test_request_priority_changes_while_queued (void)
   log_clear (&log);
 }
 
+/* What waits runs it itself, wherever it stands, and it stands nowhere after that. */
+static gboolean
+wait_for_one_of_low_priority (CfutTask  *task,
+                              gpointer   executor,
+                              GError   **error)
+{
+  g_autoptr (CfutFuture) inner = submit (executor, 100, test_task_nothing, NULL, NULL);
+
+  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 1);
+  g_assert_true (cfut_future_wait (inner, TEST_DEADLINE_USEC, NULL, error));
+  g_assert_cmpint (cfut_future_get_state (inner), ==, CFUT_STATE_RESOLVED);
+  g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
+  /* Ours, and the run's until it has gone. */
+  return TRUE;
+}
+
+static void
+test_request_priority_nested (void)
+{
+  CfutExecutor *executor = cfut_thread_executor_new (1);
+  CfutFuture *outer = cfut_executor_submit (executor, wait_for_one_of_low_priority, executor, NULL);
+
+  test_assert_settles (outer, CFUT_STATE_RESOLVED);
+  g_object_unref (outer);
+  g_object_unref (executor);
+}
+
 /* Only what is queued can be moved. */
 static void
 test_request_set_priority_elsewhere (void)
@@ -392,6 +419,7 @@ main (int   argc,
   add ("priorities-order", priorities_order);
   add ("priority-extremes", priority_extremes);
   add ("priority-changes-while-queued", priority_changes_while_queued);
+  add ("priority-nested", priority_nested);
   add ("set-priority-elsewhere", set_priority_elsewhere);
   add ("1-priority-races", priority_races);
   add ("background-ages", background_ages);
