@@ -268,7 +268,7 @@ cfut_task_run_here (CfutFuture *future)
   if (cfut_pool_run_own (&self->entry.link))
     return TRUE;
 
-  /* Before it is claimed: who finds its stale presence may drop the last one else. */
+  /* The run's own: its presence in the queue has one, which goes with whoever finds that stale. */
   g_object_ref (self);
   cfut_pool_begin_run_here ();
   ran = cfut_future_begin_run (future, CFUT_CELL_PAUSED);
