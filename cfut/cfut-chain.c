@@ -390,7 +390,7 @@ chain_new (CfutFuture     *upstream,
 {
   CfutChainFuture *self = g_object_new (cfut_chain_future_get_type (), NULL);
 
-  cfut_future_init_owner (&self->parent_instance, cfut_owner_get_current ());
+  cfut_future_made (&self->parent_instance);
   self->when = when;
   self->func = func;
   self->user_data = user_data;

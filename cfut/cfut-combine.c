@@ -290,7 +290,7 @@ combined_new (CombineKind   kind,
   CfutCombinedFuture *self = g_object_new (cfut_combined_future_get_type (), NULL);
   CfutFuture *future = &self->parent_instance;
 
-  cfut_future_init_owner (future, cfut_owner_get_current ());
+  cfut_future_made (future);
   if (n_futures == 0)
     {
       if (kind == COMBINE_ALL)

@@ -182,8 +182,8 @@ char       *cfut_future_debug_describe   (CfutFuture       *self);
 void        cfut_future_mark_run         (CfutFuture       *self,
                                           gint64            begin);
 
-void        cfut_future_init_owner       (CfutFuture       *self,
-                                          CfutOwner        *owner);
+/* By who made it, when it is known what it is for. */
+void        cfut_future_made             (CfutFuture       *self);
 
 /* For siblings: groups, waits. FALSE: settled already, the node was not taken. */
 gboolean    cfut_future_add_node         (CfutFuture       *self,

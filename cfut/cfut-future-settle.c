@@ -381,10 +381,8 @@ cfut_future_get_owner (CfutFuture *self)
 }
 
 void
-cfut_future_init_owner (CfutFuture *self,
-                        CfutOwner  *owner)
+cfut_future_made (CfutFuture *self)
 {
-  self->owner = cfut_owner_ref (owner);
   if (G_UNLIKELY (cfut_debug_flags & CFUT_DEBUG_TRACKS_FUTURES))
     cfut_future_debug_made (self);
 }

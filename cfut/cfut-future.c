@@ -148,6 +148,7 @@ cfut_future_finalize (GObject *object)
       g_clear_pointer (&extra->error_details, g_variant_unref);
       g_slice_free (CfutFutureExtra, extra);
     }
+  /* A thread's task for posts has none between two of them. */
   if (self->owner != NULL)
     cfut_owner_unref (self->owner);
 
@@ -325,6 +326,7 @@ static void
 cfut_future_init (CfutFuture *self)
 {
   self->item.klass = &cfut_future_item_class;
+  self->owner = cfut_owner_ref (cfut_owner_get_current ());
 }
 
 /**

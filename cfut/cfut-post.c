@@ -122,6 +122,8 @@ shared_task_get (void)
   if (G_UNLIKELY (shared_task == NULL))
     {
       shared_task = g_object_new (CFUT_TYPE_TASK, NULL);
+      /* Of the post that runs, each time. */
+      g_clear_pointer (&shared_task->parent_instance.owner, cfut_owner_unref);
       cfut_future_begin_run (&shared_task->parent_instance, 0);
     }
 

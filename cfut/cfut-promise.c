@@ -50,7 +50,7 @@ cfut_promise_future_class_init (CfutPromiseFutureClass *klass)
 static void
 cfut_promise_future_init (CfutPromiseFuture *self)
 {
-  cfut_future_init_owner (&self->parent_instance, cfut_owner_get_current ());
+  cfut_future_made (&self->parent_instance);
 }
 
 struct _CfutPromise {

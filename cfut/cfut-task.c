@@ -185,7 +185,7 @@ cfut_task_new (CfutTaskFunc   func,
   self->func = func;
   self->user_data = user_data;
   self->destroy = destroy;
-  cfut_future_init_owner (&self->parent_instance, cfut_owner_get_current ());
+  cfut_future_made (&self->parent_instance);
 
   return self;
 }

@@ -552,6 +552,22 @@ test_task_numbers_out_of_range (void)
   g_assert_error (error, CFUT_FUTURE_ERROR, CFUT_FUTURE_ERROR_INVALID_STATE);
 }
 
+/* Nobody runs it, but it is a future: of the context on which it was made. */
+static void
+test_task_made_by_its_type (void)
+{
+  CfutFuture *future = g_object_new (CFUT_TYPE_TASK, NULL);
+  TestPlace done = { 0 };
+
+  g_signal_connect (future, "done", G_CALLBACK (test_place_done), &done);
+  g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_PENDING);
+  g_assert_true (cfut_future_cancel (future));
+  test_iterate_until (NULL, test_place_get_n (&done) == 1);
+  test_place_assert_here (&done, 1);
+  g_assert_cmpint (cfut_future_get_state (future), ==, CFUT_STATE_CANCELLED);
+  g_object_unref (future);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -577,6 +593,7 @@ main (int   argc,
   add ("bad-input", bad_input);
 #undef add
 
+  g_test_add_func ("/cfut/task/1-made-by-its-type", test_task_made_by_its_type);
   g_test_add_func ("/cfut/task/7-deadline-of-nothing", test_task_deadline_of_nothing);
   g_test_add_func ("/cfut/task/numbers-out-of-range", test_task_numbers_out_of_range);
 
