@@ -581,6 +581,29 @@ const tests = {
         }
     },
 
+    async 'final classes cannot be derived from'() {
+        for (const name of Object.getOwnPropertyNames(Cfut)) {
+            const base = Cfut[name];
+            if (!base?.$gtype || !GObject.type_is_a(base.$gtype, GObject.Object.$gtype))
+                continue;
+            const derive = () => GObject.registerClass({GTypeName: `Own${name}`}, class extends base {});
+            if (GObject.type_test_flags(base.$gtype, GObject.TypeFlags.FINAL)) {
+                const error = await thrownBy(derive);
+                check(error instanceof TypeError && error.message.includes(name), `${name}: ${error}`);
+            } else {
+                check(derive().$gtype.name === `Own${name}`, name);
+            }
+        }
+    },
+
+    async 'a future of a class of its own settles'() {
+        const Own = GObject.registerClass(class OwnKind extends Cfut.Future {});
+        for (const future of [new Own(), new Cfut.Task()]) {
+            check(future.state === Cfut.State.PENDING && future.cancel(), 'it is cancelled');
+            check(isCancelled(await thrownBy(() => future)), 'and says so');
+        }
+    },
+
     async 'an executor is shut down'() {
         check(await pool.shutdown_async(Cfut.ShutdownFlags.CANCEL_PENDING, -1, null), 'it ends');
         const error = await thrownBy(() => pool.call('echo', 1));

@@ -534,6 +534,16 @@ function overrideSharedDict() {
     };
 }
 
+// GJS ends the program where a class is derived from a final one.
+function overrideFinalClasses() {
+    for (const name of ['Command', 'CommandResult', 'Functions', 'Map', 'ProcessExecutor', 'Promise', 'RateLimit',
+        'Request', 'SharedDict', 'Task', 'ThreadExecutor', 'Worker']) {
+        Cfut[name]._classInit = function () {
+            throw new TypeError(`Cfut.${name} cannot be derived from`);
+        };
+    }
+}
+
 function _init() {
     Cfut = this;
     overrideFuture();
@@ -545,4 +555,5 @@ function _init() {
     overrideProcessExecutor();
     overrideWorker();
     overrideSharedDict();
+    overrideFinalClasses();
 }
