@@ -28,6 +28,8 @@ end
 refuse('ThreadExecutor', 'set_initializer', 'a Lua function cannot run on another thread')
 refuse('Functions', 'add', 'a Lua function cannot be called by its name')
 refuse('Worker', 'register', 'a Lua function cannot be called by its name')
+-- There lgi ends the program.
+refuse('Worker', 'refuse', 'lgi cannot hand over an error')
 
 local future = Cfut.Future._method
 
