@@ -558,6 +558,7 @@ def test_an_empty_wrapper_is_an_error_and_no_crash():
     future = Cfut.Future()
     store = Gio.ListStore.new(Cfut.Future)
     raises(RuntimeError, store.append, future)
+    raises(TypeError, Cfut.Future.from_task, future)
     store.append(future.as_object())
     assert store[0] is future
 

@@ -24,7 +24,7 @@ import threading
 import time
 
 from gi.overrides import override
-from gi.repository import Cfut, GLib
+from gi.repository import Cfut, Gio, GLib
 
 from . import delivery
 from .asobject import ObjectFace, tell_object
@@ -231,6 +231,14 @@ class Future(FutureFace, NativeFuture, StandardFuture, metaclass=NativeType):
 
     def __new__(cls, *args, **kwargs):
         return super().__new__(OwnFuture if cls is Future else cls)
+
+    @staticmethod
+    def from_task(task, *args):
+        """A future that settles when a task of GIO's has completed."""
+        # Of one that is no GObject yet PyGObject cannot say that it is no task.
+        if not isinstance(task, Gio.Task):
+            raise TypeError('from_task needs a Gio.Task, not %r' % (task,))
+        return NativeFuture.from_task(task, *args)
 
     def __getattr__(self, name):
         # One that C made has no __init__.
