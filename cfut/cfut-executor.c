@@ -360,7 +360,8 @@ cfut_executor_class_init (CfutExecutorClass *klass)
   /**
    * CfutExecutor:max-pending: (getter get_max_pending) (setter set_max_pending)
    *
-   * How many tasks may wait to be started; 0 for no limit. Notified on the thread that sets it.
+   * How many tasks may wait to be started; 0 for no limit. A task that is seen to run may count for
+   * a moment yet. Notified on the thread that sets it.
    *
    * Since: 1.0
    */
