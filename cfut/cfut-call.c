@@ -59,14 +59,19 @@ call_free (CfutOwned *data)
   g_free (self);
 }
 
-/* As of a function without arguments. */
+/* As of a function without arguments. Laid out before it is shared, so that no thread changes it. */
 static GVariant *
 no_args (void)
 {
   static gsize made;
 
   if (g_once_init_enter (&made))
-    g_once_init_leave (&made, (gsize) g_variant_ref_sink (g_variant_new_tuple (NULL, 0)));
+    {
+      GVariant *args = g_variant_ref_sink (g_variant_new_tuple (NULL, 0));
+
+      g_variant_get_data (args);
+      g_once_init_leave (&made, (gsize) args);
+    }
 
   return (GVariant *) made;
 }
