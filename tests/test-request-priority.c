@@ -166,7 +166,6 @@ wait_for_one_of_low_priority (CfutTask  *task,
   g_assert_true (cfut_future_wait (inner, TEST_DEADLINE_USEC, NULL, error));
   g_assert_cmpint (cfut_future_get_state (inner), ==, CFUT_STATE_RESOLVED);
   g_assert_cmpuint (cfut_executor_get_n_pending (executor), ==, 0);
-  /* Ours, and the run's until it has gone. */
   return TRUE;
 }
 
