@@ -17,6 +17,10 @@
 
 #define COOKIE "cookie"
 
+/* For who reads why a test failed: the worker that was started last, and where it writes errors. */
+static char *last_started;
+static int last_errors = -1;
+
 static gint64
 inode_of (int fd)
 {
@@ -134,6 +138,9 @@ peer_open (Peer              *self,
   self->process = g_subprocess_launcher_spawnv (launcher, (const char *const *) argv->pdata,
                                                 &error);
   g_assert_no_error (error);
+  last_errors = self->errors;
+  g_free (last_started);
+  last_started = g_strdup (g_subprocess_get_identifier (self->process));
 }
 
 void
@@ -256,6 +263,36 @@ wait_readable (int    fd,
   return n > 0;
 }
 
+/* What its threads are at, and what it has written. */
+static void
+print_last_started (void)
+{
+  static const char *files[] = { "comm", "wchan", "syscall" };
+  g_autofree char *path = g_strdup_printf ("/proc/%s/task", last_started);
+  g_autoptr (GDir) folder = g_dir_open (path, 0, NULL);
+  const char *thread;
+
+  while (folder != NULL && (thread = g_dir_read_name (folder)) != NULL)
+    for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+      {
+        g_autofree char *file = g_build_filename (path, thread, files[i], NULL);
+        g_autofree char *text = NULL;
+
+        if (g_file_get_contents (file, &text, NULL, NULL))
+          g_printerr ("thread %s %s: %s\n", thread, files[i], g_strchomp (text));
+      }
+
+  while (last_errors >= 0 && wait_readable (last_errors, 0))
+    {
+      char errors[4096];
+      gssize n = read (last_errors, errors, sizeof errors);
+
+      if (n <= 0)
+        break;
+      g_printerr ("%.*s", (int) n, errors);
+    }
+}
+
 /* FALSE: the end, before the first byte. Descriptors go to @fds. */
 static gboolean
 read_exactly (int           fd,
@@ -274,7 +311,11 @@ read_exactly (int           fd,
       struct cmsghdr *header;
       gssize n;
 
-      g_assert_true (wait_readable (fd, TEST_DEADLINE_USEC));
+      if (!wait_readable (fd, TEST_DEADLINE_USEC))
+        {
+          print_last_started ();
+          g_error ("Nothing came, and no end");
+        }
       n = recvmsg (fd, &message, MSG_CMSG_CLOEXEC);
       header = n > 0 ? CMSG_FIRSTHDR (&message) : NULL;
       if (header != NULL)
